@@ -1,0 +1,46 @@
+# Everything a contributor runs. Needs git, make and python3 (3.11 or later, with venv);
+# uv is brought into .tools/ where it is not on PATH.
+
+UV_VERSION := 0.13.9
+UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
+PYTEST := $(UV) run --locked pytest -n auto --maxprocesses 4 --dist loadgroup
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(UV) ## Render the default service into build/demo, train it, serve it, ask it for predictions
+	@$(UV) run --locked --no-dev python scripts/demo.py
+
+.PHONY: test
+test: $(UV) ## Run everything that needs no container engine
+	$(PYTEST) -m "not deploy"
+
+.PHONY: test-quick
+test-quick: $(UV) ## Run the tests of questions and renderings alone
+	$(PYTEST) -m "not deploy and not service"
+
+.PHONY: test-deploy
+test-deploy: $(UV) ## Run the tests that need containers, cluster tools or real clients
+	$(PYTEST) -m deploy
+
+.PHONY: record
+record: $(UV) ## Record the file lists of every rendering anew (then read the diff)
+	$(PYTEST) -m "not deploy and not service" tests/test_render.py --record
+
+.PHONY: lint
+lint: $(UV) ## Check the lock, the formatting, the rules and the types
+	$(UV) lock --check
+	$(UV) run --locked ruff format --check
+	$(UV) run --locked ruff check
+	$(UV) run --locked mypy
+
+$(CURDIR)/.tools/bin/uv:
+	@command -v git >/dev/null || { echo "git is missing: install it first" >&2; exit 1; }
+	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3.11 or later first" >&2; exit 1; }
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "python3 is older than 3.11: put a later one first on PATH" >&2; exit 1; }
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo "python3 has no venv module: install it first (python3-venv on Debian and Ubuntu)" >&2; exit 1; }
+	@echo "bringing uv $(UV_VERSION) into .tools/" >&2
+	@python3 -m venv .tools && .tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || { rm -rf .tools; exit 1; }
