@@ -1,0 +1,66 @@
+"""Fixtures that every kind of test uses: the template as a repository, and renderings of it."""
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pytest_copie.plugin import Copie
+from support.renderings import Rendering
+from support.repositories import snapshot
+from support.variants import VARIANTS, Variant
+
+Render = Callable[[Variant], Rendering]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="Record the renderings' file lists.")
+
+
+def pytest_configure() -> None:
+    # The user's git configuration must decide nothing here, and may not exist at all.
+    os.environ |= {
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_NAME": "Tests",
+        "GIT_AUTHOR_EMAIL": "tests@example.com",
+        "GIT_COMMITTER_NAME": "Tests",
+        "GIT_COMMITTER_EMAIL": "tests@example.com",
+    }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_copier_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give each worker its own: parallel copies through a shared one fail now and then."""
+    os.environ["COPIER_CACHE_DIR"] = str(tmp_path_factory.mktemp("copier-cache"))
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This checkout as a repository with everything committed, tagged v0.0.0."""
+    return snapshot(tmp_path_factory.mktemp("template"), tag="v0.0.0")
+
+
+@pytest.fixture(scope="session")
+def render(template: Path, copie_session: Copie) -> Render:
+    """Return a new rendering of a variant, by Copier within this process."""
+
+    def render(variant: Variant) -> Rendering:
+        result = copie_session.copy(variant.answers, template_dir=template)
+        if result.project_dir is None:
+            raise result.exception or AssertionError
+        return Rendering(variant, result.project_dir)
+
+    return render
+
+
+@pytest.fixture(scope="session")
+def rendered(render: Render) -> Callable[[str], Rendering]:
+    """Return the rendering of a variant by name: one for all tests, never written to."""
+    return functools.cache(lambda name: render(VARIANTS[name]))
+
+
+@pytest.fixture
+def default(rendered: Callable[[str], Rendering]) -> Rendering:
+    return rendered("defaults")

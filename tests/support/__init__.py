@@ -1,0 +1,1 @@
+"""What the tests share: answers, renderings, running services and the load on them."""

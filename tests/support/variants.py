@@ -1,0 +1,125 @@
+"""The answers that are rendered: every example, and every pair of choices."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from allpairspy import AllPairs
+
+from support.repositories import ROOT
+
+Answers = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Named answers; those that are not given keep their defaults."""
+
+    name: str
+    answers: Answers
+
+    @property
+    def service_name(self) -> str:
+        name: str = self.answers.get("service_name", QUESTIONS["service_name"]["default"])
+        return name
+
+    @property
+    def package(self) -> str:
+        return self.service_name.replace("-", "_")
+
+    @property
+    def models(self) -> list[dict[str, Any]]:
+        """The models as declared; a bare name stands for the first sample under that name."""
+        declared = self.answers.get("models", SAMPLES)
+        return [
+            SAMPLES[0] | {"name": model, "endpoint": f"/predict/{model}"}
+            if isinstance(model, str)
+            else model
+            for model in declared
+        ]
+
+
+def load(path: Path) -> Any:  # noqa: ANN401 - YAML may hold anything.
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+QUESTIONS: Answers = load(ROOT / "copier.yml")
+SAMPLES: list[dict[str, Any]] = load(ROOT / "includes/samples.yml")
+
+FLOAT = {"type": "float", "minimum": -10, "maximum": 10}
+
+
+def model(name: str, framework: str, task: str = "regression", **more: object) -> dict[str, Any]:
+    features = [{"name": "x", **FLOAT}, {"name": "y", **FLOAT}]
+    return {"name": name, "framework": framework, "task": task, "features": features} | more
+
+
+# Each shape is chosen for what its code looks like: lengths from one to many, every
+# framework, every task, every type of feature.
+MODELS: dict[str, list[Any]] = {
+    "samples": SAMPLES,
+    "names": ["price", "churn"],
+    "one-feature": [model("m", "xgboost", features=[{"name": "x", "type": "float"}])],
+    "frameworks": [
+        model("boosted", "xgboost", unit="EUR"),
+        model("pipeline", "sklearn", "classification", classes=["no", "yes"]),
+        model("pickled", "sklearn", format="joblib"),
+        model("light", "lightgbm", "classification", classes=[0, 1, 2]),
+        model("cat", "catboost"),
+        model("exported", "onnx", "classification", classes=["a", "b"]),
+    ],
+    "tasks": [
+        model("bounds", "xgboost", "multioutput_regression", outputs=["low", "high"]),
+        model("forest_bounds", "sklearn", "multioutput_regression", outputs=["low", "mid", "high"]),
+        model("order", "lightgbm", "ranking"),
+        model(
+            "types",
+            "sklearn",
+            "classification",
+            classes=["stay", "leave"],
+            endpoint="/v3/types",
+            features=[
+                {"name": "area m²", "type": "float", "minimum": 0, "maximum": 1e4, "unit": "m2"},
+                {"name": "class", "type": "int", "minimum": 1, "nullable": True},
+                {"name": "größe", "type": "category", "values": ["S", "M"], "unknown": "missing"},
+                {"name": "2nd", "type": "category", "values": ["a b", 'c"d'], "unknown": "reject"},
+                {"name": "model_age", "type": "float", "nullable": True, "example": 3.5},
+                {"name": "has garden?", "type": "bool", "description": "Whether it has a garden"},
+            ],
+        ),
+    ],
+    "many": [
+        model("wide", "xgboost", features=[{"name": f"V{i}", **FLOAT} for i in range(300)]),
+        *(model(f"m{i}", "sklearn") for i in range(19)),
+    ],
+}
+
+CHOICES: dict[str, list[Any]] = {
+    name: question["choices"]
+    for name, question in QUESTIONS.items()
+    if isinstance(question, dict) and len(question.get("choices", [])) > 1
+} | {"open_inference_protocol": [True, False]}
+
+
+def examples() -> Iterator[Variant]:
+    for path in sorted((ROOT / "examples").glob("*.yml")):
+        yield Variant(path.stem, load(path))
+
+
+def pairs() -> Iterator[Variant]:
+    """Yield answers in which every two values of different choices meet at least once."""
+    names = ["models", *CHOICES]
+    for values in AllPairs([list(MODELS), *CHOICES.values()]):
+        answers = dict(zip(names, values, strict=True))
+        label = "-".join(str(value).lower() for value in values)
+        yield Variant(label, answers | {"models": MODELS[answers["models"]]})
+
+
+FREE_TEXT = Variant("free-text", load(ROOT / "tests/free-text.yml"))
+# What of it the scars of a template would be.
+FREE_TEXT_BRACES = ("{{7*7}}", "{% raw %}", "{# x #}")
+
+DEFAULTS = Variant("defaults", {})
+VARIANTS = {variant.name: variant for variant in [DEFAULTS, *examples(), FREE_TEXT, *pairs()]}
