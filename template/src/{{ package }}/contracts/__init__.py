@@ -1,0 +1,1 @@
+"""One module per model: its request, its answer, and how the two become arrays."""

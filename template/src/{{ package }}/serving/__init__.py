@@ -1,0 +1,1 @@
+"""The engine: everything between a request's bytes and a model's arrays."""

@@ -1,0 +1,248 @@
+"""A model's contract: how request bodies become rows, and outputs become answers."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import NoneType
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+
+from ..errors import ContractError
+from ..types import ArtifactFormat, FieldError, Framework, Label, Matrix, Task
+from .answers import Answer
+
+FLOAT32_MAX = 3.4028234663852886e38
+"""A larger float is valid JSON, but infinite in the matrix."""
+
+INTEGER_MAX = 2**53
+"""A larger integer is not exact as a float."""
+
+DTYPES: dict[Framework, Literal["f4", "f8"]] = {
+    "catboost": "f4",
+    "lightgbm": "f8",
+    "onnx": "f4",
+    "sklearn": "f8",
+    "xgboost": "f4",
+}
+"""The width that each framework computes in, so that no value is rounded on the way in."""
+
+MAX_ERRORS = 100
+MAX_POINTER_LENGTH = 200
+
+STRICT = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+FeatureType: TypeAlias = Literal["float", "int", "bool", "category"]
+
+
+class Instance(BaseModel):
+    """One row of features, as a caller sends it."""
+
+    model_config = STRICT
+
+
+class Batch(BaseModel):
+    """Many rows in one request, by row or by column."""
+
+    model_config = ConfigDict(
+        **STRICT,
+        json_schema_extra={"oneOf": [{"required": ["instances"]}, {"required": ["columns"]}]},
+    )
+
+    instances: list[Instance] = []
+    columns: Instance | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Batch:
+        if len(self.model_fields_set) != 1:
+            raise PydanticCustomError("one_of", "Give either instances or columns")
+        return self
+
+
+class Known:
+    """Marks a category whose other values are accepted and count as missing."""
+
+    def __init__(self, *values: Label) -> None:
+        self.values = values
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column of the matrix."""
+
+    name: str
+    type: FeatureType
+    categories: tuple[Label, ...] = ()
+
+    @classmethod
+    def from_field(cls, attribute: str, field: FieldInfo) -> Feature:
+        """Read the column off an instance's field."""
+        name = field.alias or attribute
+        annotation = field.annotation
+        if NoneType in get_args(annotation):
+            annotation = get_args(annotation)[0]
+        for mark in field.metadata:
+            if isinstance(mark, Known):
+                return cls(name, "category", mark.values)
+        if get_origin(annotation) is Literal:
+            return cls(name, "category", get_args(annotation))
+        types: dict[Any, FeatureType] = {float: "float", int: "int", bool: "bool"}
+        return cls(name, types[annotation])
+
+
+def _encoder(feature: Feature, field: FieldInfo) -> Callable[[Any], float] | None:
+    """How a value becomes a number; None where it is one already."""
+    if feature.type == "category":
+        codes: dict[Label | None, float] = {
+            value: float(code) for code, value in enumerate(feature.categories)
+        }
+        return lambda value: codes.get(value, np.nan)
+    if NoneType in get_args(field.annotation):
+        return lambda value: np.nan if value is None else value
+    return None
+
+
+def _batch_type(instance: type[Instance]) -> type[Batch]:
+    """Derive the batch request from the instance: the same fields with the same limits."""
+    prefix = instance.__name__.removesuffix("Instance")
+    columns: dict[str, Any] = {}
+    for attribute, field in instance.model_fields.items():
+        # Annotated needs a second argument, also where the field has no limits.
+        item: Any = Annotated[(field.annotation, *(field.metadata or [None]))]
+        columns[attribute] = (
+            list[item],
+            Field(
+                alias=field.alias,
+                min_length=1,
+                description=field.description,
+                examples=[field.examples],
+            ),
+        )
+    columns_type = create_model(f"{prefix}Columns", __base__=Instance, **columns)
+    return create_model(
+        f"{prefix}Batch",
+        __base__=Batch,
+        instances=(list[instance], Field(default=[], min_length=1)),  # type: ignore[valid-type]
+        columns=(columns_type, Field(default=None)),
+    )
+
+
+def _contract_error(error: ValidationError) -> ContractError:
+    """Name every wrong field by its path, up to a readable number of them."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    errors = [
+        FieldError(pointer=_pointer(item["loc"]), code=item["type"], message=item["msg"])
+        for item in found[:MAX_ERRORS]
+    ]
+    count = "1 value does" if len(found) == 1 else f"{len(found)} values do"
+    return ContractError(f"{count} not satisfy the contract", errors)
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    return "".join(f"/{part}" for part in parts)[:MAX_POINTER_LENGTH]
+
+
+class Contract:
+    """What a model is, what it accepts and what it answers."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        endpoint: str,
+        framework: Framework,
+        format: ArtifactFormat,
+        task: Task,
+        artifact: str,
+        instance: type[Instance],
+        answer: Answer,
+    ) -> None:
+        self.name = name
+        self.endpoint = endpoint
+        self.framework = framework
+        self.format = format
+        self.task = task
+        self.artifact = artifact
+        self.instance = instance
+        self.answer = answer
+        self.batch = _batch_type(instance)
+        self.dtype = np.dtype(DTYPES[framework])
+        fields = instance.model_fields
+        self.features = tuple(Feature.from_field(*item) for item in fields.items())
+        self._encoders = tuple(map(_encoder, self.features, fields.values()))
+        self._to_encode = tuple(
+            (index, encode) for index, encode in enumerate(self._encoders) if encode is not None
+        )
+        self._pack = struct.Struct(f"<{len(fields)}{self.dtype.char}").pack
+
+    def parse(self, body: bytes) -> bytes:
+        """Turn one instance into one packed row of the matrix.
+
+        Raises:
+            ContractError: *body* does not satisfy the contract.
+        """
+        try:
+            return self._row(self.instance.model_validate_json(body))
+        except ValidationError as error:
+            raise _contract_error(error) from None
+
+    def parse_batch(self, body: bytes, max_rows: int) -> bytes:
+        """Turn a batch, given by rows or by columns, into packed rows.
+
+        Raises:
+            ContractError: *body* does not satisfy the contract, its columns differ
+                in length, or it holds more than *max_rows* rows.
+        """
+        try:
+            batch = self.batch.model_validate_json(body)
+        except ValidationError as error:
+            raise _contract_error(error) from None
+        if batch.columns is None:
+            _check_rows("/instances", len(batch.instances), max_rows)
+            return b"".join(map(self._row, batch.instances))
+        return self._pack_columns(list(vars(batch.columns).values()), max_rows)
+
+    def matrix(self, packed: bytes) -> Matrix:
+        """View packed rows as the matrix: shape (rows, features)."""
+        matrix: Matrix = np.frombuffer(packed, self.dtype).reshape(-1, len(self.features))
+        return matrix
+
+    def example(self) -> dict[str, Any]:
+        """Compose a valid instance of the features' declared examples."""
+        fields = self.instance.model_fields.values()
+        names = (feature.name for feature in self.features)
+        return {name: field.examples[0] for name, field in zip(names, fields) if field.examples}
+
+    def _row(self, instance: Instance) -> bytes:
+        values = list(vars(instance).values())
+        for index, encode in self._to_encode:
+            values[index] = encode(values[index])
+        return self._pack(*values)
+
+    def _pack_columns(self, columns: list[list[Any]], max_rows: int) -> bytes:
+        rows = len(columns[0])
+        _check_rows("/columns", rows, max_rows)
+        matrix = np.empty((rows, len(columns)), self.dtype)
+        for index, (feature, encode, values) in enumerate(
+            zip(self.features, self._encoders, columns)
+        ):
+            if len(values) != rows:
+                pointer = _pointer(("columns", feature.name))
+                message = f"Column should have {rows} values like the first, not {len(values)}"
+                error = FieldError(pointer=pointer, code="ragged", message=message)
+                raise ContractError("The columns differ in length", [error])
+            matrix[:, index] = [encode(value) for value in values] if encode else values
+        return matrix.tobytes()
+
+
+def _check_rows(pointer: str, rows: int, max_rows: int) -> None:
+    if rows > max_rows:
+        message = f"A batch should have at most {max_rows} rows, not {rows}"
+        error = FieldError(pointer=pointer, code="too_many_rows", message=message)
+        raise ContractError("The batch is too large", [error])

@@ -1,0 +1,201 @@
+"""The layer around everything: request id, access log, metrics, body limits, error answers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..errors import BodyTimeoutError, BodyTooLargeError
+from .logs import AccessLog
+from .metrics import RequestMetrics
+from .problems import answer_error, new_request_id
+
+USABLE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+
+# What nginx logs for a client that went away before its answer.
+CLIENT_CLOSED_REQUEST = 499
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """What the whole worker knows of itself."""
+
+    drain_seconds: float
+    header_timeout_seconds: float
+    draining: bool = False
+    digests: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Model and digest by the path of each model route; filled in once the models are loaded."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request and what became of it."""
+
+    request_id: str
+    headers: list[tuple[bytes, bytes]]
+    started: float
+    status: int = CLIENT_CLOSED_REQUEST
+    answered: bool = False
+
+
+class Edge:
+    """Plain ASGI, in one layer: each further layer would cost every request some microseconds."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        lifecycle: Lifecycle,
+        metrics: RequestMetrics,
+        access_log: AccessLog,
+        max_body_bytes: int,
+        body_timeout_seconds: float,
+        checks: Collection[Callable[[Scope], None]] = (),
+    ) -> None:
+        """Wrap *app*.
+
+        Args:
+            app: What answers the requests.
+            lifecycle: The worker's state, shared with whoever changes it.
+            metrics: Where requests are counted.
+            access_log: Where requests are logged.
+            max_body_bytes: The longest body that is read.
+            body_timeout_seconds: How long a body may take to arrive.
+            checks: Called before a body is read; what they raise is the answer.
+        """
+        self._app = app
+        self.lifecycle = lifecycle
+        self._metrics = metrics
+        self._access_log = access_log
+        self._max_body_bytes = max_body_bytes
+        self._body_timeout = body_timeout_seconds
+        self._checks = checks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; anything but HTTP is passed on as it is."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = self._open(scope)
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                exchange.answered = True
+                message["headers"] = [*message.get("headers", ()), *exchange.headers]
+            await send(message)
+
+        try:
+            for check in self._checks:
+                check(scope)
+            body = await self._read_body(scope, receive)
+            await self._app(scope, _replay(body, receive), send_marked)
+        except ClientGoneError:
+            pass
+        except Exception as error:
+            # FastAPI answers and logs what it did not expect, then raises it again.
+            if not exchange.answered:
+                response = await answer_error(Request(scope), error)
+                await response(scope, receive, send_marked)
+        finally:
+            self._close(scope, exchange)
+
+    def _open(self, scope: Scope) -> _Exchange:
+        request_id = _request_id(scope["headers"])
+        scope.setdefault("state", {})["request_id"] = request_id
+        headers = [(b"x-request-id", request_id.encode())]
+        served = self.lifecycle.digests.get(scope["path"])
+        if served is not None:
+            headers.append((b"x-model-digest", served[1].encode()))
+        if self.lifecycle.draining:
+            headers.append((b"connection", b"close"))
+        return _Exchange(request_id, headers, perf_counter())
+
+    async def _read_body(self, scope: Scope, receive: Receive) -> bytes:
+        if scope["method"] in ("GET", "HEAD"):
+            return b""
+        declared = _header(scope["headers"], b"content-length")
+        if declared is not None and int(declared) > self._max_body_bytes:
+            raise BodyTooLargeError(f"The body is over {self._max_body_bytes} bytes")
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._body_timeout):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGoneError
+                    chunks.append(message.get("body", b""))
+                    size += len(chunks[-1])
+                    if size > self._max_body_bytes:
+                        raise BodyTooLargeError(f"The body is over {self._max_body_bytes} bytes")
+                    if not message.get("more_body", False):
+                        return b"".join(chunks)
+        except TimeoutError:
+            raise BodyTimeoutError(
+                f"The body was not complete after {self._body_timeout:g} seconds"
+            ) from None
+
+    def _close(self, scope: Scope, exchange: _Exchange) -> None:
+        seconds = perf_counter() - exchange.started
+        path, method = scope["path"], scope["method"]
+        served = self.lifecycle.digests.get(path)
+        # Paths that no route has are the caller's invention: they must not become label values.
+        known = path if served else "unmatched"
+        route = str(getattr(scope.get("route"), "path", known))
+        self._metrics.observe(route, method, exchange.status, seconds)
+        entry: dict[str, Any] = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "level": "info",
+            "logger": "access",
+            "message": f"{method} {route}",
+            "request_id": exchange.request_id,
+            "method": method,
+            "path": path,
+            "status": exchange.status,
+            "duration_ms": round(seconds * 1000, 3),
+            "client": scope["client"][0] if scope.get("client") else None,
+        }
+        if served is not None:
+            entry["model"], entry["digest"] = served
+        self._access_log.write(entry)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Hand out the body that was read, then whatever comes after it."""
+    pending = [body]
+
+    async def replay() -> Message:
+        if pending:
+            return {"type": "http.request", "body": pending.pop(), "more_body": False}
+        return await receive()
+
+    return replay
+
+
+def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    """Find a header's first value; names are lower case in ASGI."""
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Keep the caller's request id where it is harmless in a log, or make one."""
+    given = _header(headers, b"x-request-id")
+    if given is not None and USABLE_REQUEST_ID.fullmatch(given):
+        return given.decode("ascii")
+    return new_request_id()

@@ -1,0 +1,61 @@
+"""Errors as RFC 9457 problem documents."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..errors import ServiceError
+from ..types import FieldError
+
+logger = logging.getLogger(__name__)
+
+
+def problem(
+    status: int,
+    detail: str,
+    request_id: str,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Compose an ``application/problem+json`` answer."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+    }
+    if errors:
+        body["errors"] = errors
+    return Response(orjson.dumps(body), status, headers, "application/problem+json")
+
+
+def new_request_id() -> str:
+    """Make an id for a request that came without a usable one."""
+    # An identifier, not a secret: the fast generator will do.
+    return f"{random.getrandbits(128):032x}"
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """Answer whatever was raised: the one error handler of the service.
+
+    A failure of the service's own is logged here, once, with its cause and the request's id.
+    """
+    request_id: str = request.state.request_id
+    if isinstance(error, HTTPException):
+        return problem(error.status_code, error.detail, request_id, headers=error.headers)
+    if not isinstance(error, ServiceError):
+        logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
+        return problem(500, "The service failed on this request", request_id)
+    if error.__cause__ is not None:
+        logger.error(error.detail, exc_info=error.__cause__, extra={"request_id": request_id})
+    return problem(error.status, error.detail, request_id, error.errors, error.headers)
