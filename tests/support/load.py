@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 # A request that takes longer is lost: every time-out of a service is shorter.
@@ -17,11 +17,11 @@ class Outcome:
     lost: list[str] = field(default_factory=list)
 
 
-def post(path: str, body: bytes) -> bytes:
-    return (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
+def post(path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Return a request, ready to be sent."""
+    lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def send(port: int, requests: Iterable[bytes], *, connections: int = 32) -> Outcome:

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
@@ -24,18 +24,14 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def run(
-    command: Sequence[str | Path],
-    *,
-    cwd: Path,
-    seconds: float = 60,
-    env: Mapping[str, str] | None = None,
+    command: Sequence[str | Path], *, cwd: Path, seconds: float = 60, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run *command* to its end, whatever its exit code."""
     return subprocess.run(
         command,
         cwd=cwd,
-        env=env or environment(),
-        stdin=subprocess.DEVNULL,
+        env=environment(),
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=seconds,
@@ -43,9 +39,11 @@ def run(
     )
 
 
-def succeed(command: Sequence[str | Path], *, cwd: Path, seconds: float = 60) -> str:
+def succeed(
+    command: Sequence[str | Path], *, cwd: Path, seconds: float = 60, stdin: str = ""
+) -> str:
     """Run *command*, which must exit 0, and return its standard output."""
-    done = run(command, cwd=cwd, seconds=seconds)
+    done = run(command, cwd=cwd, seconds=seconds, stdin=stdin)
     shown = " ".join(str(part) for part in command)
     assert done.returncode == 0, f"{shown}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout

@@ -9,21 +9,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from support.processes import UV, environment, succeed
+from support.processes import environment
 
+# Sent with every request, for the services that want a key.
+API_KEY = "correct-horse"
+HEADERS = {"Content-Type": "application/json", "X-API-Key": API_KEY}
 START_SECONDS = 60
 STOP_SECONDS = 30
-
-
-def build(service: Path, command: str) -> None:
-    """Lock, install and train the *service* whose command is *command*."""
-    succeed([UV, "lock", "--quiet"], cwd=service, seconds=120)
-    succeed([UV, "sync", "--quiet", "--locked"], cwd=service, seconds=600)
-    succeed([service / ".venv/bin" / command, "train"], cwd=service, seconds=300)
 
 
 @dataclass
@@ -34,21 +31,18 @@ class Server:
     port: int
     log: Path
 
-    def request(
-        self, method: str, path: str, body: object = None
-    ) -> tuple[int, dict[str, str], Any]:
-        """Return status, headers (lower case) and the parsed body of one answer."""
+    def request(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """Return the status and the parsed body of one answer."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        payload = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         try:
-            payload = None if body is None else json.dumps(body)
-            connection.request(method, path, payload, {"Content-Type": "application/json"})
+            connection.request(method, path, payload, HEADERS)
             answer = connection.getresponse()
             content = answer.read()
         finally:
             connection.close()
-        headers = {name.lower(): value for name, value in answer.getheaders()}
-        parsed = json.loads(content) if "json" in headers.get("content-type", "") else content
-        return answer.status, headers, parsed
+        is_json = "json" in answer.headers.get_content_type()
+        return answer.status, json.loads(content) if is_json else content
 
     def workers(self) -> set[int]:
         """Return the process ids of the workers (Linux: it reads /proc)."""
@@ -56,23 +50,22 @@ class Server:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
         return {int(child) for child in children.split()}
 
-    def signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
+    def reload(self) -> None:
+        self.process.send_signal(signal.SIGHUP)
 
     def stop(self) -> int:
         """Ask the server to end, and return its exit code."""
-        self.signal(signal.SIGTERM)
+        self.process.terminate()
         return self.process.wait(STOP_SECONDS)
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"it ended:\n{self.log.read_text()}"
-            try:
-                if self.request("GET", "/readyz")[0] == 200:
+            with suppress(OSError):
+                if self.request("GET", "/readyz")[0] == HTTPStatus.OK:
                     return
-            except OSError:
-                time.sleep(0.1)
+            time.sleep(0.1)
         message = f"not ready in {START_SECONDS} s:\n{self.log.read_text()}"
         raise AssertionError(message)
 
@@ -87,12 +80,13 @@ def free_port() -> int:
 @contextmanager
 def serve(service: Path, command: str, *, workers: int = 2) -> Iterator[Server]:
     """Run the service until the block ends; whatever happens, nothing of it outlives the block."""
-    port, log = free_port(), service / "server.log"
+    port, log, keys = free_port(), service / "server.log", service / "api-keys"
+    keys.write_text(f"caller:{API_KEY}\n")
     with log.open("wb") as output:
         process = subprocess.Popen(
             [service / ".venv/bin" / command, "serve"],
             cwd=service,
-            env=environment(PORT=str(port), GUNICORN_WORKERS=str(workers)),
+            env=environment(PORT=str(port), GUNICORN_WORKERS=str(workers), API_KEYS_FILE=str(keys)),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

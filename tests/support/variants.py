@@ -41,7 +41,7 @@ class Variant:
         ]
 
 
-def load(path: Path) -> Any:  # noqa: ANN401 - YAML may hold anything.
+def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
@@ -55,6 +55,22 @@ def model(name: str, framework: str, task: str = "regression", **more: object) -
     features = [{"name": "x", **FLOAT}, {"name": "y", **FLOAT}]
     return {"name": name, "framework": framework, "task": task, "features": features} | more
 
+
+TYPED = model(
+    "typed",
+    "sklearn",
+    "classification",
+    classes=["stay", "leave"],
+    endpoint="/v3/typed",
+    features=[
+        {"name": "area m²", "type": "float", "minimum": 0, "maximum": 1e4, "unit": "m2"},
+        {"name": "class", "type": "int", "minimum": 1, "nullable": True},
+        {"name": "größe", "type": "category", "values": ["S", "M"], "unknown": "missing"},
+        {"name": "2nd", "type": "category", "values": ["a b", 'c"d'], "unknown": "reject"},
+        {"name": "model_age", "type": "float", "nullable": True, "example": 3.5},
+        {"name": "has garden?", "type": "bool", "description": "Whether it has a garden"},
+    ],
+)
 
 # Each shape is chosen for what its code looks like: lengths from one to many, every
 # framework, every task, every type of feature.
@@ -74,21 +90,7 @@ MODELS: dict[str, list[Any]] = {
         model("bounds", "xgboost", "multioutput_regression", outputs=["low", "high"]),
         model("forest_bounds", "sklearn", "multioutput_regression", outputs=["low", "mid", "high"]),
         model("order", "lightgbm", "ranking"),
-        model(
-            "types",
-            "sklearn",
-            "classification",
-            classes=["stay", "leave"],
-            endpoint="/v3/types",
-            features=[
-                {"name": "area m²", "type": "float", "minimum": 0, "maximum": 1e4, "unit": "m2"},
-                {"name": "class", "type": "int", "minimum": 1, "nullable": True},
-                {"name": "größe", "type": "category", "values": ["S", "M"], "unknown": "missing"},
-                {"name": "2nd", "type": "category", "values": ["a b", 'c"d'], "unknown": "reject"},
-                {"name": "model_age", "type": "float", "nullable": True, "example": 3.5},
-                {"name": "has garden?", "type": "bool", "description": "Whether it has a garden"},
-            ],
-        ),
+        TYPED,
     ],
     "many": [
         model("wide", "xgboost", features=[{"name": f"V{i}", **FLOAT} for i in range(300)]),
@@ -96,10 +98,17 @@ MODELS: dict[str, list[Any]] = {
     ],
 }
 
+
+def accepted(choices: list[Any] | dict[str, Any]) -> list[Any]:
+    """Return the values of a choice question, without those that a later version brings."""
+    values = choices.values() if isinstance(choices, dict) else choices
+    return [value for value in values if not isinstance(value, dict)]
+
+
 CHOICES: dict[str, list[Any]] = {
-    name: question["choices"]
+    name: accepted(question["choices"])
     for name, question in QUESTIONS.items()
-    if isinstance(question, dict) and len(question.get("choices", [])) > 1
+    if isinstance(question, dict) and len(accepted(question.get("choices", []))) > 1
 } | {"open_inference_protocol": [True, False]}
 
 
@@ -118,8 +127,36 @@ def pairs() -> Iterator[Variant]:
 
 
 FREE_TEXT = Variant("free-text", load(ROOT / "tests/free-text.yml"))
+ONLY_SKLEARN = Variant(
+    "only-sklearn",
+    {
+        "service_name": "only-sklearn",
+        "auth": "api_key",
+        "models": [
+            TYPED,
+            model("pickled", "sklearn", format="joblib", unit="EUR"),
+            model("spread", "sklearn", "multioutput_regression", outputs=["low", "mid", "high"]),
+        ],
+    },
+)
+ONLY_XGBOOST = Variant(
+    "only-xgboost",
+    {
+        "service_name": "only-xgboost",
+        "models": [
+            TYPED | {"framework": "xgboost"},
+            model("grade", "xgboost", "classification", classes=[3, 1, 2]),
+            model("spread", "xgboost", "multioutput_regression", outputs=["low", "high"]),
+            model("order", "xgboost", "ranking"),
+        ],
+    },
+)
+
 # What of it the scars of a template would be.
 FREE_TEXT_BRACES = ("{{7*7}}", "{% raw %}", "{# x #}")
 
 DEFAULTS = Variant("defaults", {})
-VARIANTS = {variant.name: variant for variant in [DEFAULTS, *examples(), FREE_TEXT, *pairs()]}
+VARIANTS = {
+    variant.name: variant
+    for variant in [DEFAULTS, *examples(), ONLY_SKLEARN, ONLY_XGBOOST, FREE_TEXT, *pairs()]
+}
