@@ -24,7 +24,7 @@ INTEGER_MAX = 2**53
 """A larger integer is not exact as a float."""
 
 DTYPES: dict[Framework, Literal["f4", "f8"]] = {
-    "catboost": "f4",
+    "catboost": "f8",
     "lightgbm": "f8",
     "onnx": "f4",
     "sklearn": "f8",
