@@ -47,8 +47,6 @@ class BodyTooLargeError(ServiceError):
     """The request's body is longer than MAX_BODY_BYTES."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    # The rest of the body is not read, so the connection cannot be used again.
-    headers: ClassVar[Mapping[str, str]] = {"connection": "close"}
 
 
 class BodyTimeoutError(ServiceError):

@@ -102,7 +102,8 @@ class Edge:
                 check(scope)
             body = await self._read_body(scope, receive)
             await self._app(scope, _replay(body, receive), send_marked)
-        except ClientGoneError:
+        except (ClientGoneError, asyncio.CancelledError):
+            # The worker cancels what it does for a client that closed its connection.
             pass
         except Exception as error:
             # FastAPI answers and logs what it did not expect, then raises it again.
@@ -114,7 +115,9 @@ class Edge:
 
     def _open(self, scope: Scope) -> _Exchange:
         request_id = _request_id(scope["headers"])
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        state["task"] = asyncio.current_task()
         headers = [(b"x-request-id", request_id.encode())]
         served = self.lifecycle.digests.get(scope["path"])
         if served is not None:

@@ -18,29 +18,48 @@ from uvicorn_worker import UvicornWorker
 from .edge import Edge
 from .problems import new_request_id, problem
 
+# Several times what browsers, proxies and tracing add up to.
+MAX_HEAD_BYTES = 32_768
+
 
 class Protocol(HttpToolsProtocol):
-    """One connection, closed when a request's head does not arrive in time."""
+    """One connection: a limit on slow, long or ambiguous heads, and no work for who is gone."""
 
     app: Edge
-    _head_timer: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _head_bytes = 0
     _in_head = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the connection's first request its time."""
         super().connection_made(transport)
-        self._await_head()
+        self._set_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer with the connection."""
-        self._forget_head()
+        """Drop what nobody waits for any more."""
+        self._cancel_timer()
+        if self.cycle is not None and not self.cycle.response_complete:
+            task: asyncio.Task[None] | None = self.cycle.scope["state"].get("task")
+            if task is not None:
+                task.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse; a timer is needed only where a head did not arrive in one piece."""
+        self._head_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_timer is None and not self.transport.is_closing():
-            self._await_head()
+        if self.transport.is_closing():
+            return
+        if not self._in_head:
+            self._head_bytes = 0
+            # The body of a request that was already refused is read and dropped for a while:
+            # closing at once would reset the connection before the caller reads the answer.
+            if self.cycle.response_complete and self.cycle.more_body:
+                self._set_timer()
+        elif self._head_bytes > MAX_HEAD_BYTES:
+            self.send_400_response("The request's head is too long.")
+        else:
+            self._set_timer()
 
     def on_message_begin(self) -> None:
         """Note that a head has begun."""
@@ -48,9 +67,15 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Note that the head is complete."""
+        """Note that the head is complete; an exception here is answered 400."""
         self._in_head = False
-        self._forget_head()
+        self._cancel_timer()
+        if [name for name, _ in self.headers].count(b"host") != 1:
+            raise ValueError("a request names one host")
+        if self._head_bytes > MAX_HEAD_BYTES:
+            size = sum(len(name) + len(value) for name, value in self.headers)
+            if size + len(self.url) > MAX_HEAD_BYTES:
+                raise ValueError("the request's head is too long")
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -64,14 +89,16 @@ class Protocol(HttpToolsProtocol):
         self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + body)
         self.transport.close()
 
-    def _await_head(self) -> None:
-        seconds = self.app.lifecycle.header_timeout_seconds
-        self._head_timer = self.loop.call_later(seconds, self.transport.close)
+    def _set_timer(self) -> None:
+        """Close the connection in a while, unless a request's head is complete by then."""
+        if self._timer is None:
+            seconds = self.app.lifecycle.header_timeout_seconds
+            self._timer = self.loop.call_later(seconds, self.transport.close)
 
-    def _forget_head(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class DrainingServer(Server):
