@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import BodyTimeoutError, BodyTooLargeError
+from .lane import Lane
 from .logs import AccessLog
 from .metrics import RequestMetrics
 from .problems import answer_error, new_request_id
@@ -34,9 +35,12 @@ class Lifecycle:
 
     drain_seconds: float
     header_timeout_seconds: float
+    body_timeout_seconds: float
     draining: bool = False
     digests: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Model and digest by the path of each model route; filled in once the models are loaded."""
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    """What answers a JSON body without FastAPI's routing, by path; empty where that is off."""
 
 
 @dataclass(slots=True)
@@ -61,7 +65,6 @@ class Edge:
         metrics: RequestMetrics,
         access_log: AccessLog,
         max_body_bytes: int,
-        body_timeout_seconds: float,
         checks: Collection[Callable[[Scope], None]] = (),
     ) -> None:
         """Wrap *app*.
@@ -72,7 +75,6 @@ class Edge:
             metrics: Where requests are counted.
             access_log: Where requests are logged.
             max_body_bytes: The longest body that is read.
-            body_timeout_seconds: How long a body may take to arrive.
             checks: Called before a body is read; what they raise is the answer.
         """
         self._app = app
@@ -80,7 +82,6 @@ class Edge:
         self._metrics = metrics
         self._access_log = access_log
         self._max_body_bytes = max_body_bytes
-        self._body_timeout = body_timeout_seconds
         self._checks = checks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,19 +98,29 @@ class Edge:
                 message["headers"] = [*message.get("headers", ()), *exchange.headers]
             await send(message)
 
+        async def answer(error: Exception) -> None:
+            response = await answer_error(Request(scope), error)
+            await response(scope, receive, send_marked)
+
         try:
             for check in self._checks:
                 check(scope)
             body = await self._read_body(scope, receive)
-            await self._app(scope, _replay(body, receive), send_marked)
-        except (ClientGoneError, asyncio.CancelledError):
-            # The worker cancels what it does for a client that closed its connection.
+            lane = self._lane_of(scope)
+            if lane is None:
+                await self._app(scope, _replay(body, receive), send_marked)
+            else:
+                await _send_json(await lane(body), send_marked)
+        except ClientGoneError:
             pass
+        except asyncio.CancelledError:
+            # By the worker's protocol: the body stalled, or the client is gone.
+            if scope["state"].get("stalled"):
+                await answer(BodyTimeoutError("The body did not arrive in time"))
         except Exception as error:
             # FastAPI answers and logs what it did not expect, then raises it again.
             if not exchange.answered:
-                response = await answer_error(Request(scope), error)
-                await response(scope, receive, send_marked)
+                await answer(error)
         finally:
             self._close(scope, exchange)
 
@@ -126,6 +137,14 @@ class Edge:
             headers.append((b"connection", b"close"))
         return _Exchange(request_id, headers, perf_counter())
 
+    def _lane_of(self, scope: Scope) -> Lane | None:
+        """Find the short way to an answer; whatever is unusual takes the long way."""
+        lane = self.lifecycle.lanes.get(scope["path"])
+        if lane is None or scope["method"] != "POST":
+            return None
+        plain = _header(scope["headers"], b"content-type") == b"application/json"
+        return lane if plain else None
+
     async def _read_body(self, scope: Scope, receive: Receive) -> bytes:
         if scope["method"] in ("GET", "HEAD"):
             return b""
@@ -134,22 +153,16 @@ class Edge:
             raise BodyTooLargeError(f"The body is over {self._max_body_bytes} bytes")
         chunks: list[bytes] = []
         size = 0
-        try:
-            async with asyncio.timeout(self._body_timeout):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientGoneError
-                    chunks.append(message.get("body", b""))
-                    size += len(chunks[-1])
-                    if size > self._max_body_bytes:
-                        raise BodyTooLargeError(f"The body is over {self._max_body_bytes} bytes")
-                    if not message.get("more_body", False):
-                        return b"".join(chunks)
-        except TimeoutError:
-            raise BodyTimeoutError(
-                f"The body was not complete after {self._body_timeout:g} seconds"
-            ) from None
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > self._max_body_bytes:
+                raise BodyTooLargeError(f"The body is over {self._max_body_bytes} bytes")
+            if not message.get("more_body", False):
+                return b"".join(chunks)
 
     def _close(self, scope: Scope, exchange: _Exchange) -> None:
         seconds = perf_counter() - exchange.started
@@ -174,6 +187,14 @@ class Edge:
         if served is not None:
             entry["model"], entry["digest"] = served
         self._access_log.write(entry)
+
+
+async def _send_json(body: bytes, send: Send) -> None:
+    """Send an answer with the headers that a route's response has."""
+    length = str(len(body)).encode()
+    headers = [(b"content-length", length), (b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

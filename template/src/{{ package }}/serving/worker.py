@@ -33,33 +33,31 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the connection's first request its time."""
         super().connection_made(transport)
-        self._set_timer()
+        self._set_timer(self.app.lifecycle.header_timeout_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Drop what nobody waits for any more."""
         self._cancel_timer()
         if self.cycle is not None and not self.cycle.response_complete:
-            task: asyncio.Task[None] | None = self.cycle.scope["state"].get("task")
-            if task is not None:
-                task.cancel()
+            self._cancel_task()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse; a timer is needed only where a head did not arrive in one piece."""
+        """Parse, and see to it that what is incomplete does not stay so."""
         self._head_bytes += len(data)
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if not self._in_head:
-            self._head_bytes = 0
-            # The body of a request that was already refused is read and dropped for a while:
-            # closing at once would reset the connection before the caller reads the answer.
-            if self.cycle.response_complete and self.cycle.more_body:
-                self._set_timer()
-        elif self._head_bytes > MAX_HEAD_BYTES:
-            self.send_400_response("The request's head is too long.")
+        if self._in_head:
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.send_400_response("The request's head is too long.")
+            self._set_timer(self.app.lifecycle.header_timeout_seconds)
+            return
+        self._head_bytes = 0
+        if self.cycle.more_body:
+            self._set_timer(self.app.lifecycle.body_timeout_seconds)
         else:
-            self._set_timer()
+            self._cancel_timer()
 
     def on_message_begin(self) -> None:
         """Note that a head has begun."""
@@ -89,11 +87,25 @@ class Protocol(HttpToolsProtocol):
         self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + body)
         self.transport.close()
 
-    def _set_timer(self) -> None:
-        """Close the connection in a while, unless a request's head is complete by then."""
+    def _set_timer(self, seconds: float) -> None:
+        """Give the head or the body some time; what arrives in one piece needs no timer."""
         if self._timer is None:
-            seconds = self.app.lifecycle.header_timeout_seconds
-            self._timer = self.loop.call_later(seconds, self.transport.close)
+            self._timer = self.loop.call_later(seconds, self._end_wait)
+
+    def _end_wait(self) -> None:
+        # The body of a request that was already refused is read and dropped for a while:
+        # closing at once would reset the connection before the caller has read the answer.
+        if self._in_head or self.cycle.response_complete:
+            self.transport.close()
+        else:
+            self.cycle.scope["state"]["stalled"] = True
+            self._cancel_task()
+
+    def _cancel_task(self) -> None:
+        """Stop the task that answers the current request, if it has begun."""
+        task: asyncio.Task[None] | None = self.cycle.scope["state"].get("task")
+        if task is not None:
+            task.cancel()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
