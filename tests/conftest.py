@@ -3,6 +3,8 @@
 import functools
 import os
 from collections.abc import Callable
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -47,7 +49,8 @@ def render(template: Path, copie_session: Copie) -> Render:
     """Return a new rendering of a variant, by Copier within this process."""
 
     def render(variant: Variant) -> Rendering:
-        result = copie_session.copy(variant.answers, template_dir=template)
+        with redirect_stderr(StringIO()):  # Copier's list of files, of no use in a failure.
+            result = copie_session.copy(variant.answers, template_dir=template)
         if result.project_dir is None:
             raise result.exception or AssertionError
         return Rendering(variant, result.project_dir)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Render
-from support.processes import BIN, succeed
+from support.processes import BIN, UV, succeed
 from support.renderings import Rendering
 from support.repositories import copy
 from support.texts import PARSERS
@@ -29,7 +29,8 @@ SCARS_OUTSIDE_PYTHON = {
 SCARS_IN_PYTHON = {"three blank lines": re.compile(r"\n{4}")}
 # Braces that are meant for whoever reads the rendered file, not for Copier.
 LITERAL_BRACES = {
-    ".github/workflows/*.yml": r"\$\{\{ .*? \}\}",  # GitHub's expressions
+    ".github/workflows/*.yml": r"\$\{\{ .*? \}\}|\{\{ \.[\w.]+ \}\}",  # GitHub, Docker
+    "deploy/components/dashboard/dashboard.json": r"\{\{\w+\}\}",  # Grafana's legends
 }
 
 MAX_PYTHON_LINES = 1_500
@@ -117,6 +118,30 @@ def test_the_service_s_own_formatter_and_linter_find_nothing(rendering: Renderin
     """What is rendered needs no repair: ruff, as the service configures it, agrees."""
     succeed([BIN / "ruff", "format", "--check", "--no-cache", "."], cwd=rendering.root)
     succeed([BIN / "ruff", "check", "--no-cache", "."], cwd=rendering.root)
+
+
+@pytest.fixture(scope="session")
+def every_framework(render: Render) -> Path:
+    """Return the programs of an environment that has every library a service may import."""
+    name = next(name for name in VARIANTS if name.startswith("frameworks-"))
+    root = render(VARIANTS[name]).root
+    succeed([UV, "lock"], cwd=root, seconds=120)
+    succeed([UV, "sync", "--no-install-project"], cwd=root, seconds=600)
+    return root / ".venv/bin"
+
+
+@pytest.mark.service
+def test_the_types_hold(
+    rendering: Rendering, every_framework: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Mypy, strict, finds nothing, in the service's tests and training either."""
+    cache = tmp_path_factory.getbasetemp() / "mypy-cache"
+
+    succeed(
+        [every_framework / "mypy", "--strict", "--cache-dir", cache],
+        cwd=rendering.root,
+        seconds=300,
+    )
 
 
 def test_the_same_answers_give_the_same_bytes(rendering: Rendering, render: Render) -> None:

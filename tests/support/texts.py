@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 
-class StrictLoader(yaml.SafeLoader):
+class StrictLoader(yaml.CSafeLoader):
     """Refuses duplicate keys; knows that tags such as GitLab's `!reference` exist."""
 
 

@@ -1,0 +1,1 @@
+"""The tests: service/ is the template's, team/ is yours."""

@@ -1,0 +1,1 @@
+"""Tests of what the template brings, against the models that this service has."""

@@ -1,0 +1,1 @@
+"""Your own tests: predictors, endpoints, and whatever your models must get right."""

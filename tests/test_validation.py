@@ -1,0 +1,124 @@
+"""Bad answers: each is refused in words that name question, value and rule, and leaves nothing.
+
+What is refused, and in which words, is in bad-answers.yml.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from copier import run_copy
+from support.processes import BIN, run
+from support.repositories import ROOT
+
+Row = tuple[Any, str]
+
+BAD = yaml.safe_load(Path(__file__).with_name("bad-answers.yml").read_text(encoding="utf-8"))
+PREFIXES = {"questions": "Validation error for question", "choices": "Invalid choice for"}
+# Of the problems of `models`, so many are told, and how many more there are.
+TOLD = 5
+FEATURE = {"name": "x", "type": "float"}
+
+
+def refusals() -> Iterator[tuple[str, Any, str]]:
+    """Yield a question, a bad answer to it, and the message."""
+    for kind, prefix in PREFIXES.items():
+        for question, rows in BAD[kind].items():
+            for value, words in rows:
+                yield question, value, f"{prefix} '{question}': {words}"
+
+
+def chunks(kind: str) -> list[list[Row]]:
+    rows = BAD[kind]
+    return [rows[start : start + TOLD] for start in range(0, len(rows), TOLD)]
+
+
+@pytest.fixture(scope="session")
+def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A template of the questions alone: there is nothing to clone, and all of it to ask."""
+    folder = tmp_path_factory.mktemp("questions")
+    shutil.copy(ROOT / "copier.yml", folder)
+    shutil.copytree(ROOT / "includes", folder / "includes")
+    return folder
+
+
+def assert_models_refused(
+    models: object, problems: list[str], *, questions: Path, destination: Path
+) -> None:
+    message = f"Validation error for question 'models': {'; '.join(problems)}"
+    assert_refused({"models": models}, message, questions=questions, destination=destination)
+
+
+def assert_refused(
+    answers: dict[str, Any], message: str, *, questions: Path, destination: Path
+) -> None:
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011 - the whole message is compared
+        run_copy(str(questions), destination, data=answers, defaults=True, quiet=True)
+
+    assert str(refusal.value) == message
+    assert not destination.exists()
+
+
+@pytest.mark.parametrize(
+    ("question", "value", "message"),
+    [pytest.param(*row, id=f"{row[0]}-{number}") for number, row in enumerate(refusals())],
+)
+def test_a_bad_answer_is_refused(
+    question: str, value: object, message: str, questions: Path, tmp_path: Path
+) -> None:
+    """Each rule of each question holds, and says which value broke it."""
+    assert_refused(
+        {question: value}, message, questions=questions, destination=tmp_path / "service"
+    )
+
+
+@pytest.mark.parametrize("rows", chunks("models"))
+def test_a_bad_model_is_refused(rows: list[Row], questions: Path, tmp_path: Path) -> None:
+    """Each rule of a model holds; the problems of several models are told together."""
+    models = [{"name": f"m{n}", "features": [FEATURE]} | row[0] for n, row in enumerate(rows)]
+    problems = [f"model 'm{n}': {words}" for n, (_, words) in enumerate(rows)]
+
+    assert_models_refused(models, problems, questions=questions, destination=tmp_path / "service")
+
+
+@pytest.mark.parametrize("rows", chunks("features"))
+def test_a_bad_feature_is_refused(rows: list[Row], questions: Path, tmp_path: Path) -> None:
+    """Each rule of a feature holds; the problems of several features are told together."""
+    features = [FEATURE | {"name": f"x{n}"} | row[0] for n, row in enumerate(rows)]
+    problems = [f"model 'm', feature 'x{n}': {words}" for n, (_, words) in enumerate(rows)]
+
+    models = [{"name": "m", "features": features}]
+    assert_models_refused(models, problems, questions=questions, destination=tmp_path / "service")
+
+
+@pytest.mark.parametrize("rows", chunks("feature_lists"))
+def test_a_bad_list_of_features_is_refused(
+    rows: list[Row], questions: Path, tmp_path: Path
+) -> None:
+    """A feature must be told from the others, and have a name in Python."""
+    models = [{"name": f"m{n}", "features": features} for n, (features, _) in enumerate(rows)]
+    problems = [f"model 'm{n}', feature {words}" for n, (_, words) in enumerate(rows)]
+
+    assert_models_refused(models, problems, questions=questions, destination=tmp_path / "service")
+
+
+@pytest.mark.parametrize(
+    "question", ["service_name", "description", "models", "explain", "specs", "model_source", "ci"]
+)
+def test_the_command_line_exits_non_zero_and_ends_with_the_message(
+    question: str, template: Path, tmp_path: Path
+) -> None:
+    """A pipeline sees the failure, and the last line of its log says what to change."""
+    value, message = next(row[1:] for row in refusals() if row[0] == question)
+    data_file = tmp_path / "answers.yml"
+    data_file.write_text(yaml.safe_dump({question: value}))
+    options: list[str | Path] = ["--defaults", "--data-file", data_file, template, "service"]
+
+    copied = run([BIN / "copier", "copy", *options], cwd=tmp_path)
+
+    assert copied.returncode != 0
+    assert copied.stderr.rstrip().splitlines()[-1].endswith(message)
+    assert [path.name for path in tmp_path.iterdir()] == ["answers.yml"]
