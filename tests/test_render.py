@@ -123,7 +123,7 @@ def test_the_service_s_own_formatter_and_linter_find_nothing(rendering: Renderin
 @pytest.fixture(scope="session")
 def every_framework(render: Render) -> Path:
     """Return the programs of an environment that has every library a service may import."""
-    name = next(name for name in VARIANTS if name.startswith("frameworks-"))
+    name = next(name for name in VARIANTS if name.startswith("every-kind-"))
     root = render(VARIANTS[name]).root
     succeed([UV, "lock"], cwd=root, seconds=120)
     succeed([UV, "sync", "--no-install-project"], cwd=root, seconds=600)

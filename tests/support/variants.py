@@ -75,18 +75,15 @@ TYPED = model(
 # Each shape is chosen for what its code looks like: lengths from one to many, every
 # framework, every task, every type of feature.
 MODELS: dict[str, list[Any]] = {
-    "samples": SAMPLES,
     "names": ["price", "churn"],
-    "one-feature": [model("m", "xgboost", features=[{"name": "x", "type": "float"}])],
-    "frameworks": [
+    "one-feature": [model("m", "onnx", features=[{"name": "x", "type": "float"}])],
+    "every-kind": [
         model("boosted", "xgboost", unit="EUR"),
         model("pipeline", "sklearn", "classification", classes=["no", "yes"]),
         model("pickled", "sklearn", format="joblib"),
         model("light", "lightgbm", "classification", classes=[0, 1, 2]),
         model("cat", "catboost"),
         model("exported", "onnx", "classification", classes=["a", "b"]),
-    ],
-    "tasks": [
         model("bounds", "xgboost", "multioutput_regression", outputs=["low", "high"]),
         model("forest_bounds", "sklearn", "multioutput_regression", outputs=["low", "mid", "high"]),
         model("order", "lightgbm", "ranking"),
