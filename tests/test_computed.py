@@ -12,7 +12,6 @@ import time
 import unicodedata
 from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -28,11 +27,13 @@ Evaluate = Callable[..., Any]
 
 BASE_MODEL_NAMES = {name for name in dir(BaseModel) if not name.startswith(("_", "model_"))}
 
-# Letters that NFKC spells in another way, and that the template leaves to the answers'
-# `attribute`, are rare: subscript letters (unlike subscript digits), phonetic letters, Hebrew and
-# Arabic presentation forms, enclosed letters, some squared units, and what Unicode 3.2 did not
-# know. Below U+1D00 they are these: iota subscripts, a lunate sigma, Arabic and Georgian marks.
-BY_HAND_BELOW_1D00 = "\u0345\u037a\u03f2\u03f9\u0653\u0654\u0655\u10fc"
+# Characters that are left to the answers' `attribute` are rare: subscript letters (unlike subscript
+# digits), phonetic and enclosed letters, single Hangul letters, Hebrew and Arabic presentation
+# forms, some squared units, marks on letters that have none in any language. Below U+1D00 they are
+# these: marks of polytonic Greek, Arabic and others apart from their letters, three odd letters.
+BY_HAND_BELOW_1D00 = set(
+    "\u0313\u0342\u0343\u0344\u0345\u037a\u03f2\u03f9\u0653\u0654\u0655\u0bd7\u102e\u10fc\u1b35"
+)
 
 # What names of features are made of.
 ALPHABETS = [
@@ -44,10 +45,11 @@ ALPHABETS = [
     "אבגדהוזחטיךכלםמןנסעףפץצקרשת",
     "ابتثجحخدذرزسشصضطظعغفقكلمنهويأإآ",
     "अआइईउऊऋएऐओऔकखगघचछजझटठडढणतथदधनपफबभमयरलवशषसह",
-    "あいうえおかがきぎくぐさしすせそたちつてとアイウエオｱｲｳカガ",
+    "あいうえおかがきぎくぐさしすせそたちつてとアイウエオカガ",
     "가나다라마바사아자차카타파하각간갈",
     "面積価格年齢数量温度単価売上",
-    "²³¹₀₁₂½¼№℃℉™㎡㎏㎞µΩÅ①②Ⅷ％＆（）ＡＢｃ１２",
+    "²³¹₀₁₂½¼№℃℉™㎡㎏㎞µΩÅ①②Ⅷ",
+    "\uff05\uff06\uff08\uff09\uff21\uff22\uff43\uff11\uff12\uff76\uff9e",  # Full and half width
     "\u0300\u0301\u0302\u0303\u0308\u030a\u0327\u0328\u3099\u309a",
     "🌸🚗🏠💶👩‍🔬",
 ]
@@ -248,10 +250,10 @@ def test_an_example_is_always_a_valid_value(specs: Callable[..., list[Spec]]) ->
         7.25,
         3.4028234663852886e38,
     ]
-    integers = [None, -(10**38), -7, 0, 1, 2, 10**38]
-    features = [
+    integers: list[float | None] = [None, -(10**38), -7, 0, 1, 2, 10**38]
+    features: list[dict[str, Any]] = [
         {"name": f"{kind} {low} {high}", "type": kind, "minimum": low, "maximum": high}
-        for kind, ends in {"float": bounds, "int": integers}.items()
+        for kind, ends in (("float", bounds), ("int", integers))
         for low in ends
         for high in ends
         if low is None or high is None or low <= high
@@ -268,7 +270,8 @@ def test_an_example_is_always_a_valid_value(specs: Callable[..., list[Spec]]) ->
     for feature in measured:
         low, high, example = feature["minimum"], feature["maximum"], feature["example"]
         assert type(example) is {"float": float, "int": int}[feature["type"]]
-        assert (low is None or low <= example) and (high is None or example <= high)
+        assert low is None or low <= example
+        assert high is None or example <= high
     assert (flag["example"], district["example"], floor["example"]) == (True, "north", 3)
 
 
@@ -288,6 +291,7 @@ def test_an_example_is_always_a_valid_value(specs: Callable[..., list[Spec]]) ->
         ("🌸", "f_"),
         ("ΛΌΓΟΣ", "λόγος"),
         ("ﬁeld", "field"),
+        ("\uff76\uff9e", "ガ"),
     ],
 )
 def test_an_attribute_is_its_feature_s_name_as_python_can_spell_it(
@@ -312,8 +316,7 @@ def test_attributes_follow_unicode_character_by_character(evaluate: Evaluate) ->
 
     assert {c: word for c, word in found.items() if word and word != reference(f"a{c}b")} == {}
     by_hand = {character for character, word in found.items() if not word}
-    assert {character for character in by_hand if character < "\u1d00"} == set(BY_HAND_BELOW_1D00)
-    assert all(len(unicodedata.normalize("NFKC", c)) >= 1 for c in by_hand)
+    assert {character for character in by_hand if character < "\u1d00"} == BY_HAND_BELOW_1D00
 
 
 def test_attributes_follow_unicode_in_names_of_every_script(
@@ -321,18 +324,16 @@ def test_attributes_follow_unicode_in_names_of_every_script(
 ) -> None:
     """Whole names, marks and collisions come out as Python's own Unicode has them."""
     names = [*dict.fromkeys(random_names(5_000))]
-    accepted = [
-        name
-        for name, word in zip(names, attributes(evaluate, names), strict=True)
-        if word.isidentifier()
-    ]
+    alone = attributes(evaluate, names)
+    accepted = [name for name, word in zip(names, alone, strict=True) if word.isidentifier()]
+    chunks = [accepted[start : start + 250] for start in range(0, len(accepted), 250)]
 
-    (spec,) = specs(models=[{"name": "m", "features": numbers(*accepted)}])
+    models = [{"name": f"m{n}", "features": numbers(*chunk)} for n, chunk in enumerate(chunks)]
+    found = [[feature["attribute"] for feature in m["features"]] for m in specs(models=models)]
 
-    found = [feature["attribute"] for feature in spec["features"]]
-    assert found == references(accepted)
-    assert all(unicodedata.is_normalized("NFKC", word) for word in found)
-    assert len(accepted) > 0.95 * len(names)
+    assert found == [references(chunk) for chunk in chunks]
+    assert all(unicodedata.is_normalized("NFKC", word) for words in found for word in words)
+    assert len(accepted) > 0.9 * len(names)
 
 
 def test_collisions_are_numbered_and_give_way_to_attributes_set_by_hand(
