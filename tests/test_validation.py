@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
-from copier import run_copy
+from copier import run_copy, run_recopy
 from support.processes import BIN, run
 from support.repositories import ROOT
+from support.variants import QUESTIONS
 
 Row = tuple[Any, str]
 
@@ -38,10 +39,12 @@ def chunks(kind: str) -> list[list[Row]]:
 
 @pytest.fixture(scope="session")
 def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A template of the questions alone: there is nothing to clone, and all of it to ask."""
+    """A template of the questions and the answers file: nothing to clone, everything to ask."""
     folder = tmp_path_factory.mktemp("questions")
     shutil.copy(ROOT / "copier.yml", folder)
     shutil.copytree(ROOT / "includes", folder / "includes")
+    (folder / "template").mkdir()
+    shutil.copy(ROOT / "template/{{_copier_conf.answers_file}}.jinja", folder / "template")
     return folder
 
 
@@ -60,6 +63,50 @@ def assert_refused(
 
     assert str(refusal.value) == message
     assert not destination.exists()
+
+
+def test_the_questions_are_the_interface() -> None:
+    """Answer files and tools rely on these names, in this order; each has its help and default."""
+    asked = {
+        name: question
+        for name, question in QUESTIONS.items()
+        if not name.startswith("_") and question.get("when", True)
+    }
+
+    assert [*asked] == [
+        "service_name",
+        "description",
+        "team",
+        "python_version",
+        "models",
+        "model_source",
+        "runtime",
+        "registry",
+        "k8s_namespace",
+        "ci",
+        "auth",
+        "open_inference_protocol",
+        "explain",
+        "prediction_log",
+        "drift",
+    ]
+    assert all({"help", "default"} <= question.keys() for question in asked.values())
+
+
+def test_templates_in_answers_stay_text(questions: Path, tmp_path: Path) -> None:
+    """What looks like a template in an answer is never rendered, however often it is read."""
+    text = "{{ 7*7 }} {% raw %} {# x #} {{ _copier_conf.src_path }}"
+    feature = {"name": text, "type": "category", "values": [text], "unit": text}
+    model = {"name": "m", "description": text, "unit": text, "features": [feature]}
+    answers = {"description": text, "team": text, "models": [model]}
+    recorded = tmp_path / "service/.copier-answers.yml"
+
+    run_copy(str(questions), recorded.parent, data=answers, defaults=True, quiet=True)
+    first = recorded.read_text(encoding="utf-8")
+    run_recopy(recorded.parent, defaults=True, overwrite=True, quiet=True)
+
+    assert yaml.safe_load(first).items() >= answers.items()
+    assert recorded.read_text(encoding="utf-8") == first
 
 
 @pytest.mark.parametrize(
