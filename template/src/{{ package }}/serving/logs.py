@@ -65,7 +65,9 @@ class AccessLog:
 
     INTERVAL_SECONDS = 0.05
 
-    def __init__(self) -> None:
+    def __init__(self, level: str) -> None:
+        """Log requests, which are of level info, unless *level* is above that."""
+        self._wanted = level in ("debug", "info")
         self._entries: deque[dict[str, Any]] = deque()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
@@ -81,7 +83,8 @@ class AccessLog:
 
     def write(self, entry: dict[str, Any]) -> None:
         """Note one request; it is on standard output some 50 ms later."""
-        self._entries.append(entry)
+        if self._wanted:
+            self._entries.append(entry)
 
     def _run(self) -> None:
         while not self._stopping.wait(self.INTERVAL_SECONDS):
