@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[1]
 SERVICE = ROOT / "build/demo"
 START_SECONDS = 60
 STOP_SECONDS = 30
+# What the `make` and the `uv run` that started this tell their children.
+DROPPED = {"MAKEFLAGS", "MAKELEVEL", "VIRTUAL_ENV"}
 
 
 class DemoError(Exception):
@@ -56,8 +58,8 @@ def say(line: str) -> None:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """Return the environment without this project's virtual environment, but with its uv."""
-    kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    """Return the environment without what is DROPPED, but with this project's uv."""
+    kept = {name: value for name, value in os.environ.items() if name not in DROPPED}
     uv = Path(os.environ["UV"]).parent  # `uv run` says which uv it is.
     return kept | {"PATH": f"{kept['PATH']}{os.pathsep}{uv}"} | extra
 

@@ -9,6 +9,8 @@ from support.renderings import Rendering
 from support.repositories import commit, copier, copy, git, snapshot, unmerged_paths
 from support.variants import DEFAULTS, SAMPLES, Answers
 
+pytestmark = pytest.mark.service
+
 PACKAGE = f"src/{DEFAULTS.package}"
 FIRST = SAMPLES[0]["name"]
 EDITED_BY_THE_TEAM = [

@@ -12,9 +12,9 @@ BIN = Path(sys.executable).parent
 UV = os.environ.get("UV") or shutil.which("uv") or "uv"
 
 
-# The suite's own virtual environment is no service's; and without byte code, which some
-# containers forbid to write, every command spends seconds on compiling its libraries.
-DROPPED = {"VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"}
+# What the `make` and the `uv run` that started the suite tell their children; and without byte
+# code, which some containers forbid to write, every command spends seconds on compiling.
+DROPPED = {"MAKEFLAGS", "MAKELEVEL", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
 
 
 def environment(**extra: str) -> dict[str, str]:
