@@ -2,7 +2,7 @@
 # uv is brought into .tools/ where it is not on PATH.
 
 UV_VERSION := 0.13.9
-UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 PYTEST := $(UV) run --locked pytest -n auto --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
@@ -37,7 +37,7 @@ lint: $(UV) ## Check the lock, the formatting, the rules and the types
 	$(UV) run --locked ruff check
 	$(UV) run --locked mypy
 
-$(CURDIR)/.tools/bin/uv:
+.tools/bin/uv:
 	@command -v git >/dev/null || { echo "git is missing: install it first" >&2; exit 1; }
 	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3.11 or later first" >&2; exit 1; }
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "python3 is older than 3.11: put a later one first on PATH" >&2; exit 1; }
