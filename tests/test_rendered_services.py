@@ -18,7 +18,7 @@ from conftest import Render
 from support.instances import Instance, draw, encode
 from support.load import Outcome, post, send
 from support.processes import run, succeed
-from support.services import HEADERS, Server, serve
+from support.services import HEADERS, Server, serve, settings
 from support.variants import FREE_TEXT, ONLY_SKLEARN, ONLY_XGBOOST, VARIANTS, Variant
 
 pytestmark = pytest.mark.service
@@ -236,17 +236,31 @@ def test_sigterm_ends_it_cleanly(service: Service) -> None:
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
 
 
-def test_a_missing_model_is_one_line_and_no_service(service: Service) -> None:
+def test_a_missing_model_is_one_line_and_no_service(service: Service, tmp_path: Path) -> None:
     """Without a model that it declares the service does not start, and says which one it is."""
-    command = service.variant.service_name
-    moved = service.root / "elsewhere"
-    (service.root / "models").rename(moved)
-    try:
-        done = run([service.root / ".venv/bin" / command, "serve"], cwd=service.root)
-    finally:
-        moved.rename(service.root / "models")
+    reason = _refusal_to_start(service, MODEL_DIR=str(tmp_path))
+
+    assert f"{tmp_path}/{service.models[0].declared['name']}.manifest.json" in reason
+
+
+def test_a_missing_key_file_is_one_line_and_no_service(service: Service, tmp_path: Path) -> None:
+    """A service that asks for keys does not start without any, and says where it looked."""
+    if service.variant.answers.get("auth") != "api_key":
+        pytest.skip("it asks for no key")
+
+    reason = _refusal_to_start(service, API_KEYS_FILE=f"{tmp_path}/absent")
+
+    assert f"{tmp_path}/absent" in reason
+
+
+def _refusal_to_start(service: Service, **variables: str) -> str:
+    """Return the one line that says why the service, started with *variables*, ended with 1."""
+    command = service.root / ".venv/bin" / service.variant.service_name
+    variables = settings(service.root, **variables)
+    done = run([command, "serve"], cwd=service.root, variables=variables)
 
     output = (done.stdout + done.stderr).splitlines()
-    (reason,) = (line for line in output if '"level":"info"' not in line)
+    reasons = [line for line in output if '"level":"info"' not in line]
     assert done.returncode == 1
-    assert f"models/{service.models[0].declared['name']}.manifest.json" in reason
+    assert len(reasons) == 1, reasons
+    return reasons[0]

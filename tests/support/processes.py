@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
@@ -24,13 +24,18 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def run(
-    command: Sequence[str | Path], *, cwd: Path, seconds: float = 60, stdin: str = ""
+    command: Sequence[str | Path],
+    *,
+    cwd: Path,
+    seconds: float = 60,
+    stdin: str = "",
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run *command* to its end, whatever its exit code."""
     return subprocess.run(
         command,
         cwd=cwd,
-        env=environment(),
+        env=environment(**variables or {}),
         input=stdin,
         capture_output=True,
         text=True,

@@ -77,16 +77,22 @@ def free_port() -> int:
     return port
 
 
-@contextmanager
-def serve(service: Path, command: str, *, workers: int = 2) -> Iterator[Server]:
-    """Run the service until the block ends; whatever happens, nothing of it outlives the block."""
-    port, log, keys = free_port(), service / "server.log", service / "api-keys"
+def settings(service: Path, **others: str) -> dict[str, str]:
+    """Return the environment that the service runs with: two workers, a key, what *others* say."""
+    keys = service / "api-keys"
     keys.write_text(f"caller:{API_KEY}\n")
+    return {"GUNICORN_WORKERS": "2", "API_KEYS_FILE": str(keys)} | others
+
+
+@contextmanager
+def serve(service: Path, command: str) -> Iterator[Server]:
+    """Run the service until the block ends; whatever happens, nothing of it outlives the block."""
+    port, log = free_port(), service / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [service / ".venv/bin" / command, "serve"],
             cwd=service,
-            env=environment(PORT=str(port), GUNICORN_WORKERS=str(workers), API_KEYS_FILE=str(keys)),
+            env=environment(**settings(service, PORT=str(port))),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
