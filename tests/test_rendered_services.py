@@ -236,21 +236,15 @@ def test_sigterm_ends_it_cleanly(service: Service) -> None:
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
 
 
-def test_a_missing_model_is_one_line_and_no_service(service: Service, tmp_path: Path) -> None:
-    """Without a model that it declares the service does not start, and says which one it is."""
-    reason = _refusal_to_start(service, MODEL_DIR=str(tmp_path))
+def test_what_it_lacks_is_one_line_and_no_service(service: Service, tmp_path: Path) -> None:
+    """Without a model or its keys the service does not start, and says where it looked for what."""
+    lacking = {"MODEL_DIR": f"{service.models[0].declared['name']}.manifest.json"}
+    if service.variant.answers.get("auth") == "api_key":
+        lacking["API_KEYS_FILE"] = "keys"
 
-    assert f"{tmp_path}/{service.models[0].declared['name']}.manifest.json" in reason
-
-
-def test_a_missing_key_file_is_one_line_and_no_service(service: Service, tmp_path: Path) -> None:
-    """A service that asks for keys does not start without any, and says where it looked."""
-    if service.variant.answers.get("auth") != "api_key":
-        pytest.skip("it asks for no key")
-
-    reason = _refusal_to_start(service, API_KEYS_FILE=f"{tmp_path}/absent")
-
-    assert f"{tmp_path}/absent" in reason
+    for variable, name in lacking.items():
+        place = tmp_path if variable == "MODEL_DIR" else tmp_path / name
+        assert str(tmp_path / name) in _refusal_to_start(service, **{variable: str(place)})
 
 
 def _refusal_to_start(service: Service, **variables: str) -> str:
