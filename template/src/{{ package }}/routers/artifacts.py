@@ -1,4 +1,4 @@
-"""An endpoint of your own, with a call that blocks. This file is yours: change it or delete it."""
+"""An endpoint of your own, with a call that blocks. This file is yours: change it, or take it off ROUTERS."""
 
 from __future__ import annotations
 

@@ -9,9 +9,17 @@ from types import NoneType
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ..errors import ContractError
 from ..types import ArtifactFormat, FieldError, Framework, Label, Matrix, Task
@@ -33,6 +41,7 @@ DTYPES: dict[Framework, Literal["f4", "f8"]] = {
 """The width that each framework computes in, so that no value is rounded on the way in."""
 
 MAX_ERRORS = 100
+MAX_COUNTED_ERRORS = 65_536
 MAX_POINTER_LENGTH = 200
 
 STRICT = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
@@ -107,15 +116,18 @@ def _encoder(feature: Feature, field: FieldInfo) -> Callable[[Any], float] | Non
     return None
 
 
-def _batch_type(instance: type[Instance]) -> type[Batch]:
-    """Derive the batch request from the instance: the same fields with the same limits."""
+def _marked(field: FieldInfo, *marks: Any) -> Any:
+    """Return the type of *field* with its limits and further *marks*."""
+    # Annotated needs a second argument, also where the field has no limits.
+    return Annotated[(field.annotation, *(field.metadata or [None]), *marks)]
+
+
+def _columns_type(instance: type[Instance]) -> type[Instance]:
+    """Derive a batch's columns from the instance: the same fields with the same limits."""
     prefix = instance.__name__.removesuffix("Instance")
-    columns: dict[str, Any] = {}
-    for attribute, field in instance.model_fields.items():
-        # Annotated needs a second argument, also where the field has no limits.
-        item: Any = Annotated[(field.annotation, *(field.metadata or [None]))]
-        columns[attribute] = (
-            list[item],
+    columns: dict[str, Any] = {
+        attribute: (
+            list[_marked(field)],  # type: ignore[misc]
             Field(
                 alias=field.alias,
                 min_length=1,
@@ -123,24 +135,69 @@ def _batch_type(instance: type[Instance]) -> type[Batch]:
                 examples=[field.examples],
             ),
         )
-    columns_type = create_model(f"{prefix}Columns", __base__=Instance, **columns)
+        for attribute, field in instance.model_fields.items()
+    }
+    return create_model(f"{prefix}Columns", __base__=Instance, **columns)
+
+
+def _batch_type(instance: type[Instance], columns: type[Instance], *marks: Any) -> type[Batch]:
+    """Derive the batch request from the instance and the columns."""
+    prefix = instance.__name__.removesuffix("Instance")
+    instances: Any = Annotated[(list[instance], Field(min_length=1), *marks)]  # type: ignore[valid-type]
     return create_model(
         f"{prefix}Batch",
         __base__=Batch,
-        instances=(list[instance], Field(default=[], min_length=1)),  # type: ignore[valid-type]
-        columns=(columns_type, Field(default=None)),
+        instances=(instances, []),
+        columns=(columns, Field(default=None)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Absent:
+    """Stands for a field that was not sent; no feature has such a value."""
+
+    name: str
+
+
+def _for_reading(model: type[Instance], *marks: Any) -> type[Instance]:
+    """Derive what bodies are read with: the same fields, but cheap when they are missing.
+
+    Pydantic attaches all that was sent to the error of each missing field. It attaches a
+    default to that default's error, so a few megabytes cannot stop the loop for a minute.
+    """
+    fields: dict[str, Any] = {
+        attribute: (
+            _marked(field, *marks),
+            Field(
+                alias=field.alias,
+                default=_Absent(field.alias or attribute),
+                validate_default=True,
+            ),
+        )
+        for attribute, field in model.model_fields.items()
+    }
+    return create_model(model.__name__, __base__=model, **fields)
 
 
 def _contract_error(error: ValidationError) -> ContractError:
     """Name every wrong field by its path, up to a readable number of them."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    errors = [
-        FieldError(pointer=_pointer(item["loc"]), code=item["type"], message=item["msg"])
-        for item in found[:MAX_ERRORS]
-    ]
-    count = "1 value does" if len(found) == 1 else f"{len(found)} values do"
-    return ContractError(f"{count} not satisfy the contract", errors)
+    count = error.error_count()
+    if count > MAX_COUNTED_ERRORS:
+        message = f"More than {MAX_COUNTED_ERRORS} values are wrong or unknown"
+        errors = [FieldError(pointer="", code="too_many_errors", message=message)]
+    else:
+        found = error.errors(include_url=False, include_context=False)
+        errors = [_field_error(item) for item in found[:MAX_ERRORS]]
+    values = "1 value does" if count == 1 else f"{count} values do"
+    return ContractError(f"{values} not satisfy the contract", errors)
+
+
+def _field_error(item: ErrorDetails) -> FieldError:
+    location, value = item["loc"], item["input"]
+    if isinstance(value, _Absent):
+        pointer = _pointer((*location[:-1], value.name))
+        return FieldError(pointer=pointer, code="missing", message="Field required")
+    return FieldError(pointer=_pointer(location), code=item["type"], message=item["msg"])
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
@@ -171,7 +228,14 @@ class Contract:
         self.artifact = artifact
         self.instance = instance
         self.answer = answer
-        self.batch = _batch_type(instance)
+        columns = _columns_type(instance)
+        self.batch = _batch_type(instance, columns)
+        self._instance = _for_reading(instance)
+        self._batch = _batch_type(self._instance, _for_reading(columns))
+        first_error = FailFast()
+        self._large_batch = _batch_type(
+            self._instance, _for_reading(columns, first_error), first_error
+        )
         self.dtype = np.dtype(DTYPES[framework])
         fields = instance.model_fields
         self.features = tuple(Feature.from_field(*item) for item in fields.items())
@@ -188,7 +252,7 @@ class Contract:
             ContractError: *body* does not satisfy the contract.
         """
         try:
-            return self._row(self.instance.model_validate_json(body))
+            return self._row(self._instance.model_validate_json(body))
         except ValidationError as error:
             raise _contract_error(error) from None
 
@@ -200,13 +264,22 @@ class Contract:
                 in length, or it holds more than *max_rows* rows.
         """
         try:
-            batch = self.batch.model_validate_json(body)
+            batch = self._batch_for(body).model_validate_json(body)
         except ValidationError as error:
             raise _contract_error(error) from None
         if batch.columns is None:
             _check_rows("/instances", len(batch.instances), max_rows)
             return b"".join(map(self._row, batch.instances))
         return self._pack_columns(list(vars(batch.columns).values()), max_rows)
+
+    def _batch_for(self, body: bytes) -> type[Batch]:
+        """Choose how thoroughly to look for errors, each of which takes some microseconds.
+
+        Of a batch that may hold very many, the first wrong row is named, or the first wrong
+        value of each column.
+        """
+        values = body.count(b",") + body.count(b"{") * len(self.features)
+        return self._batch if values <= MAX_COUNTED_ERRORS else self._large_batch
 
     def matrix(self, packed: bytes) -> Matrix:
         """View packed rows as the matrix: shape (rows, features)."""

@@ -156,8 +156,12 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # it has no type information
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        server = DrainingServer(self.config, self.wsgi)
+        self._server = DrainingServer(self.config, self.wsgi)
         self._install_sigquit_handler()
-        await server.serve(sockets=self.sockets)
-        if not server.started:
+        await self._server.serve(sockets=self.sockets)
+        if not self._server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End at once: Gunicorn sends SIGQUIT when it is to stop without grace."""
+        self._server.should_exit = self._server.force_exit = True
