@@ -26,6 +26,10 @@ test-quick: $(UV) ## Run the tests of questions and renderings alone
 test-deploy: $(UV) ## Run the tests that need containers, cluster tools or real clients
 	$(PYTEST) -m deploy
 
+.PHONY: bench
+bench: $(UV) ## Measure a rendered service beside the limit and beside other designs (needs wrk)
+	$(UV) run --locked --group bench python -m benchmarks.run
+
 .PHONY: record
 record: $(UV) ## Record the file lists of every rendering anew (then read the diff)
 	$(PYTEST) -m "not deploy and not service" tests/test_render.py --record
