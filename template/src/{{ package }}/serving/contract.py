@@ -24,6 +24,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from ..errors import ContractError
 from ..types import ArtifactFormat, FieldError, Framework, Label, Matrix, Task
 from .answers import Answer
+from .reading import Absent, for_reading, marked
 
 FLOAT32_MAX = 3.4028234663852886e38
 """A larger float is valid JSON, but infinite in the matrix."""
@@ -116,18 +117,12 @@ def _encoder(feature: Feature, field: FieldInfo) -> Callable[[Any], float] | Non
     return None
 
 
-def _marked(field: FieldInfo, *marks: Any) -> Any:
-    """Return the type of *field* with its limits and further *marks*."""
-    # Annotated needs a second argument, also where the field has no limits.
-    return Annotated[(field.annotation, *(field.metadata or [None]), *marks)]
-
-
 def _columns_type(instance: type[Instance]) -> type[Instance]:
     """Derive a batch's columns from the instance: the same fields with the same limits."""
     prefix = instance.__name__.removesuffix("Instance")
     columns: dict[str, Any] = {
         attribute: (
-            list[_marked(field)],  # type: ignore[misc]
+            list[marked(field)],  # type: ignore[misc]
             Field(
                 alias=field.alias,
                 min_length=1,
@@ -152,33 +147,6 @@ def _batch_type(instance: type[Instance], columns: type[Instance], *marks: Any) 
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Absent:
-    """Stands for a field that was not sent; no feature has such a value."""
-
-    name: str
-
-
-def _for_reading(model: type[Instance], *marks: Any) -> type[Instance]:
-    """Derive what bodies are read with: the same fields, but cheap when they are missing.
-
-    Pydantic attaches all that was sent to the error of each missing field. It attaches a
-    default to that default's error, so a few megabytes cannot stop the loop for a minute.
-    """
-    fields: dict[str, Any] = {
-        attribute: (
-            _marked(field, *marks),
-            Field(
-                alias=field.alias,
-                default=_Absent(field.alias or attribute),
-                validate_default=True,
-            ),
-        )
-        for attribute, field in model.model_fields.items()
-    }
-    return create_model(model.__name__, __base__=model, **fields)
-
-
 def _contract_error(error: ValidationError) -> ContractError:
     """Name every wrong field by its path, up to a readable number of them."""
     count = error.error_count()
@@ -194,7 +162,7 @@ def _contract_error(error: ValidationError) -> ContractError:
 
 def _field_error(item: ErrorDetails) -> FieldError:
     location, value = item["loc"], item["input"]
-    if isinstance(value, _Absent):
+    if isinstance(value, Absent):
         pointer = _pointer((*location[:-1], value.name))
         return FieldError(pointer=pointer, code="missing", message="Field required")
     return FieldError(pointer=_pointer(location), code=item["type"], message=item["msg"])
@@ -230,11 +198,11 @@ class Contract:
         self.answer = answer
         columns = _columns_type(instance)
         self.batch = _batch_type(instance, columns)
-        self._instance = _for_reading(instance)
-        self._batch = _batch_type(self._instance, _for_reading(columns))
+        self._instance = for_reading(instance)
+        self._batch = _batch_type(self._instance, for_reading(columns))
         first_error = FailFast()
         self._large_batch = _batch_type(
-            self._instance, _for_reading(columns, first_error), first_error
+            self._instance, for_reading(columns, first_error), first_error
         )
         self.dtype = np.dtype(DTYPES[framework])
         fields = instance.model_fields
