@@ -32,7 +32,7 @@ bench: $(UV) ## Measure a rendered service beside the limit and beside other des
 
 .PHONY: record
 record: $(UV) ## Record the file lists of every rendering anew (then read the diff)
-	$(PYTEST) -m "not deploy and not service" tests/test_render.py --record
+	$(PYTEST) tests/test_render.py -k recorded --record
 
 .PHONY: lint
 lint: $(UV) ## Check the lock, the formatting, the rules and the types
