@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import Server
@@ -23,12 +24,13 @@ MAX_HEAD_BYTES = 32_768
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection: a limit on slow, long or ambiguous heads, and no work for who is gone."""
+    """One connection: a limit on slow, long or ambiguous requests, and no work for who is gone."""
 
     app: Edge
     _timer: asyncio.TimerHandle | None = None
-    _head_bytes = 0
     _in_head = True
+    # Received since a head or a piece of a body was complete: heads, framing and trailers.
+    _unused_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the connection's first request its time."""
@@ -44,20 +46,43 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and see to it that what is incomplete does not stay so."""
-        self._head_bytes += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._unused_bytes += len(data)
+        try:
+            self._parse(data)
+        except HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
         if self.transport.is_closing():
             return
-        if self._in_head:
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self.send_400_response("The request's head is too long.")
+        # What comes after a request that was answered is a head, even if it is blank so far.
+        if self._in_head or self.cycle.response_complete:
             self._set_timer(self.app.lifecycle.header_timeout_seconds)
-            return
-        self._head_bytes = 0
-        if self.cycle.more_body:
+        elif self.cycle.more_body:
             self._set_timer(self.app.lifecycle.body_timeout_seconds)
         else:
+            self._unused_bytes = 0
             self._cancel_timer()
+        if self._unused_bytes > MAX_HEAD_BYTES:
+            self.send_400_response("The request's head is too long.")
+
+    def _parse(self, data: bytes | memoryview) -> None:
+        """Parse *data* as if no head asked for another protocol.
+
+        Of such a request the parser skips the body, so that its bytes, when they come, are
+        taken for further requests. The same head without the question has its body.
+        """
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except HttpParserUpgrade as upgrade:
+                version = self.parser.get_http_version().encode()
+                line = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)
+                kept = [header for header in self.headers if header[0] != b"upgrade"]
+                fields = [b"%b: %b\r\n" % header for header in kept]
+                self.parser.feed_data(b"".join([line, *fields, b"\r\n"]))
+                data = memoryview(data)[upgrade.args[0] :]
+            else:
+                return
 
     def on_message_begin(self) -> None:
         """Note that a head has begun."""
@@ -66,19 +91,37 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Note that the head is complete; an exception here is answered 400."""
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise ValueError("this is no proxy")
+            return
         self._in_head = False
         self._cancel_timer()
         if [name for name, _ in self.headers].count(b"host") != 1:
             raise ValueError("a request names one host")
-        if self._head_bytes > MAX_HEAD_BYTES:
+        if self._unused_bytes > MAX_HEAD_BYTES:
             size = sum(len(name) + len(value) for name, value in self.headers)
             if size + len(self.url) > MAX_HEAD_BYTES:
                 raise ValueError("the request's head is too long")
+        self._unused_bytes = 0
         super().on_headers_complete()
+        # Trailers are no headers: whether they were would depend on when they arrive.
+        self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._unused_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note that the body is complete."""
+        if not self._in_head:
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP request in the form of all other errors."""
         request_id = new_request_id()
+        self.logger.warning(msg, extra={"request_id": request_id})
         response = problem(400, msg, request_id)
         response.headers["x-request-id"] = request_id
         response.headers["connection"] = "close"
@@ -93,9 +136,8 @@ class Protocol(HttpToolsProtocol):
             self._timer = self.loop.call_later(seconds, self._end_wait)
 
     def _end_wait(self) -> None:
-        # The body of a request that was already refused is read and dropped for a while:
-        # closing at once would reset the connection before the caller has read the answer.
-        if self._in_head or self.cycle.response_complete:
+        # An answer that has begun was a refusal, which only waits for the body's end.
+        if self._in_head or self.cycle.response_started:
             self.transport.close()
         else:
             self.cycle.scope["state"]["stalled"] = True
