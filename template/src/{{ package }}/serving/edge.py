@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
@@ -52,6 +53,8 @@ class _Exchange:
     started: float
     status: int = CLIENT_CLOSED_REQUEST
     answered: bool = False
+    unread: bool = True
+    """Whether some of the request's body may still come."""
 
 
 class Edge:
@@ -96,6 +99,8 @@ class Edge:
                 exchange.status = message["status"]
                 exchange.answered = True
                 message["headers"] = [*message.get("headers", ()), *exchange.headers]
+            elif exchange.unread:
+                message["more_body"] = True
             await send(message)
 
         async def answer(error: Exception) -> None:
@@ -106,6 +111,7 @@ class Edge:
             for check in self._checks:
                 check(scope)
             body = await self._read_body(scope, receive)
+            exchange.unread = False
             lane = self._lane_of(scope)
             if lane is None:
                 await self._app(scope, _replay(body, receive), send_marked)
@@ -116,6 +122,7 @@ class Edge:
         except asyncio.CancelledError:
             # By the worker's protocol: the body stalled, or the client is gone.
             if scope["state"].get("stalled"):
+                exchange.unread = False
                 await answer(BodyTimeoutError("The body did not arrive in time"))
         except Exception as error:
             # FastAPI answers and logs what it did not expect, then raises it again.
@@ -123,6 +130,8 @@ class Edge:
                 await answer(error)
         finally:
             self._close(scope, exchange)
+        if exchange.unread:
+            await _end_after_body(receive, send)
 
     def _open(self, scope: Scope) -> _Exchange:
         request_id = _request_id(scope["headers"])
@@ -195,6 +204,18 @@ async def _send_json(body: bytes, send: Send) -> None:
     headers = [(b"content-length", length), (b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _end_after_body(receive: Receive, send: Send) -> None:
+    """End an answer that was sent before the whole body was there, once that has come.
+
+    The caller has all of the answer. But to close a connection that bytes still arrive on is
+    to reset it, and the caller may then never read what was answered.
+    """
+    with suppress(asyncio.CancelledError):  # it took too long, or the caller is gone
+        while (await receive()).get("more_body", False):
+            pass
+    await send({"type": "http.response.body"})
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
