@@ -5,10 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, BeforeValidator, Field, create_model
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def _check_integer(value: Any) -> Any:
+    if isinstance(value, bool | float):
+        raise PydanticCustomError("int_type", "Input should be a valid integer")
+    return value
+
+
+INTEGER = BeforeValidator(_check_integer)
+"""Marks a category of integers: by itself, a Literal takes true and 1.0 for 1."""
 
 
 @dataclass(frozen=True, slots=True)
