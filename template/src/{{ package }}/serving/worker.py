@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import sys
 import time
 from types import FrameType
@@ -22,13 +23,16 @@ from .problems import new_request_id, problem
 # Several times what browsers, proxies and tracing add up to.
 MAX_HEAD_BYTES = 32_768
 
+# How long a connection's first request, or the rest of a head, is waited for at the end.
+FIRST_REQUEST_TENTHS = 10
+
 
 class Protocol(HttpToolsProtocol):
     """One connection: a limit on slow, long or ambiguous requests, and no work for who is gone."""
 
     app: Edge
     _timer: asyncio.TimerHandle | None = None
-    _in_head = True
+    in_head = True
     # Received since a head or a piece of a body was complete: heads, framing and trailers.
     _unused_bytes = 0
 
@@ -55,7 +59,7 @@ class Protocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         # What comes after a request that was answered is a head, even if it is blank so far.
-        if self._in_head or self.cycle.response_complete:
+        if self.in_head or self.cycle.response_complete:
             self._set_timer(self.app.lifecycle.header_timeout_seconds)
         elif self.cycle.more_body:
             self._set_timer(self.app.lifecycle.body_timeout_seconds)
@@ -86,7 +90,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Note that a head has begun."""
-        self._in_head = True
+        self.in_head = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -95,7 +99,7 @@ class Protocol(HttpToolsProtocol):
             if self.parser.get_method() == b"CONNECT":
                 raise ValueError("this is no proxy")
             return
-        self._in_head = False
+        self.in_head = False
         self._cancel_timer()
         if [name for name, _ in self.headers].count(b"host") != 1:
             raise ValueError("a request names one host")
@@ -115,7 +119,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Note that the body is complete."""
-        if not self._in_head:
+        if not self.in_head:
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -137,7 +141,7 @@ class Protocol(HttpToolsProtocol):
 
     def _end_wait(self) -> None:
         # An answer that has begun was a refusal, which only waits for the body's end.
-        if self._in_head or self.cycle.response_started:
+        if self.in_head or self.cycle.response_started:
             self.transport.close()
         else:
             self.cycle.scope["state"]["stalled"] = True
@@ -172,6 +176,21 @@ class DrainingServer(Server):
         now = time.monotonic()
         self._drained_at = now if self._lifecycle.draining else now + self._lifecycle.drain_seconds
         self._lifecycle.draining = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more connections, but answer what comes on those that were just accepted."""
+        for server in self.servers:
+            server.close()
+        for _ in range(FIRST_REQUEST_TENTHS):
+            await asyncio.sleep(0.1)
+            waiting = [
+                connection
+                for connection in self.server_state.connections
+                if isinstance(connection, Protocol) and connection.in_head
+            ]
+            if self.force_exit or not waiting:
+                break
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Look, ten times a second, whether the drain is over."""
