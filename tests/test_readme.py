@@ -16,7 +16,7 @@ DEMO_SECONDS = 180
 SERVICE_SECONDS = 420
 # What the README says one needs, and what any POSIX system has.
 NEEDED = ("git", "make", "python3")
-POSIX = ("awk", "env", "mkdir", "mv", "rm", "sed", "sh", "uname")
+POSIX = ("awk", "dirname", "env", "find", "mkdir", "mv", "realpath", "rm", "sed", "sh", "uname")
 # The first would run this test again; to the second there is nothing new.
 NOT_RUN = {"make test", "make update"}
 
