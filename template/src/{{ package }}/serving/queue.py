@@ -79,6 +79,7 @@ class ModelQueue:
         self._unanswered: deque[_Request] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._running_since: float | None = None
+        self._is_stuck = False
         self._batch_seconds = 0.0
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
 
@@ -195,7 +196,9 @@ class ModelQueue:
             if not future.done():
                 self._metrics.refused("deadline")
                 future.set_exception(DeadlineError("The prediction took too long"))
-        if self._running_since is not None and now - self._running_since > 2 * self._timeout:
+        stuck = self._running_since is not None and now - self._running_since > 2 * self._timeout
+        if stuck and not self._is_stuck:
+            self._is_stuck = True
             logger.critical("the model %s does not return: replacing this worker", self._name)
             self._on_stuck()
         self._timer = None
