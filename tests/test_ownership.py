@@ -44,6 +44,7 @@ TEMPLATES = [
     "/src/*/serving/**",
     "/tests/*.py",
     "/tests/e2e/**",
+    "/tests/faults/**",
     "/tests/load/**",
     "/tests/service/**",
 ]
