@@ -131,7 +131,12 @@ def test_a_bare_name_is_the_first_sample_under_that_name(
     price, churn = specs(models=["price", "churn"])
 
     (sample,) = specs(models=SAMPLES[:1])
-    renamed = {"name": "price", "prefix": "Price", "endpoint": "/predict/price"}
+    renamed = {
+        "name": "price",
+        "import_order": "price",
+        "prefix": "Price",
+        "endpoint": "/predict/price",
+    }
     assert price == sample | renamed
     assert churn["endpoint"] == "/predict/churn"
     assert price["sample"] == "diabetes"
@@ -143,6 +148,7 @@ def test_a_model_has_every_key_and_its_defaults(specs: Callable[..., list[Spec]]
 
     assert spec == {
         "name": "house_price",
+        "import_order": "house_price",
         "prefix": "HousePrice",
         "framework": "xgboost",
         "format": "native",
