@@ -1,0 +1,1 @@
+"""Faults, overload and hostile input, each against Gunicorn with two workers: `make faults`."""
