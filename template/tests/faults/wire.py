@@ -78,11 +78,9 @@ def connect(port: int) -> Iterator[Wire]:
 
 def head(method: str, path: str, **headers: str) -> bytes:
     """Write a request's head; an underscore in a header's name stands for a hyphen."""
-    given = {name.replace("_", "-").title(): value for name, value in headers.items()}
-    lines = [
-        f"{method} {path} HTTP/1.1",
-        *(f"{name}: {value}" for name, value in ({"Host": "test"} | HEADERS | given).items()),
-    ]
+    fields = {"host": "test"} | {name.lower(): value for name, value in HEADERS.items()}
+    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
 
 

@@ -77,14 +77,7 @@ def seal_artifact(
     path = folder / contract.artifact
     try:
         data = path.read_bytes()
-        outputs = _predict(_load(data, contract), rows, contract)
-        if not np.isfinite(outputs).all():
-            raise ArtifactError("predicts NaN or infinity for a golden row")
-        golden = GoldenRows(
-            rows=[[None if isnan(value) else value for value in row] for row in rows.tolist()],
-            predictions=(outputs if expected is None else expected).tolist(),
-        )
-        golden.check(outputs)
+        golden = _golden_rows(_load(data, contract), contract, rows, expected)
     except ArtifactError as error:
         raise ArtifactError(f"{path}: {error}") from error
     except OSError as error:
@@ -105,6 +98,20 @@ def seal_artifact(
     text = manifest.model_dump_json(indent=2)
     manifest_path(folder, contract.name).write_text(f"{text}\n", encoding="utf-8")
     return manifest
+
+
+def _golden_rows(
+    model: Model, contract: Contract, rows: Matrix, expected: Outputs | None
+) -> GoldenRows:
+    outputs = _predict(model, rows, contract)
+    if not np.isfinite(outputs).all():
+        raise ArtifactError("predicts NaN or infinity for a golden row")
+    golden = GoldenRows(
+        rows=[[None if isnan(value) else value for value in row] for row in rows.tolist()],
+        predictions=(outputs if expected is None else expected).tolist(),
+    )
+    golden.check(outputs)
+    return golden
 
 
 def _check_bytes(data: bytes, manifest: Manifest, pinned: str | None) -> None:

@@ -108,15 +108,7 @@ class Edge:
             await response(scope, receive, send_marked)
 
         try:
-            for check in self._checks:
-                check(scope)
-            body = await self._read_body(scope, receive)
-            exchange.unread = False
-            lane = self._lane_of(scope)
-            if lane is None:
-                await self._app(scope, _replay(body, receive), send_marked)
-            else:
-                await _send_json(await lane(body), send_marked)
+            await self._respond(exchange, scope, receive, send_marked)
         except ClientGoneError:
             pass
         except asyncio.CancelledError:
@@ -132,6 +124,19 @@ class Edge:
             self._close(scope, exchange)
         if exchange.unread:
             await _end_after_body(receive, send)
+
+    async def _respond(
+        self, exchange: _Exchange, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        for check in self._checks:
+            check(scope)
+        body = await self._read_body(scope, receive)
+        exchange.unread = False
+        lane = self._lane_of(scope)
+        if lane is None:
+            await self._app(scope, _replay(body, receive), send)
+        else:
+            await _send_json(await lane(body), send)
 
     def _open(self, scope: Scope) -> _Exchange:
         request_id = _request_id(scope["headers"])
