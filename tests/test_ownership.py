@@ -4,69 +4,52 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pathspec import PathSpec
+from support.ownership import PATTERNS, owners
 from support.renderings import Rendering
 from support.repositories import copier, copy
-from support.variants import VARIANTS
+from support.variants import QUESTIONS, VARIANTS
 
-# Both lists are spelled out, in the pattern language of Copier's own globs, so that a new file
-# that nobody thought about belongs to nobody, and fails.
-TEAMS = [
-    "/src/*/predictors/*.py",
-    "/src/*/routers/*.py",
-    "/training/*.py",
-    "/tests/team/**",
-    "/deploy/overlays/**",
-    "/.gitlab-ci.team.yml",
-    "/CHANGELOG.md",
-    "/docs/team/**",
-]
-TEMPLATES = [
-    "/.copier-answers.yml",
-    "/.dockerignore",
-    "/.editorconfig",
-    "/.github/**",
-    "/.gitignore",
-    "/.gitlab-ci.yml",
-    "/.pre-commit-config.yaml",
-    "/Dockerfile*",
-    "/Makefile",
-    "/README.md",
-    "/deploy/base/**",
-    "/deploy/components/**",
-    "/deploy/*.sh",
-    "/docs/*",
-    "/gunicorn.conf.py",
-    "/pyproject.toml",
-    "/renovate.json",
-    "/src/*/*",
-    "/src/*/contracts/**",
-    "/src/*/serving/**",
-    "/tests/*.py",
-    "/tests/e2e/**",
-    "/tests/faults/**",
-    "/tests/load/**",
-    "/tests/service/**",
-]
-OWNERS = {
-    "team": PathSpec.from_lines("gitignore", TEAMS),
-    "template": PathSpec.from_lines("gitignore", TEMPLATES),
-}
 SCRIBBLE = b"somebody wrote here\n"
-
-
-def owners(path: Path) -> list[str]:
-    return [owner for owner, patterns in OWNERS.items() if patterns.match_file(path.as_posix())]
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in VARIANTS]
 )
 def test_every_file_has_one_owner(name: str, rendered: Callable[[str], Rendering]) -> None:
-    """A whole file belongs to the template or to the team, never to both or to neither."""
+    """A whole file belongs to one owner; and what Copier writes, no command of a service does."""
     found = {path: owners(path) for path in rendered(name).files()}
 
-    assert {path: owner for path, owner in found.items() if len(owner) != 1} == {}
+    wrong = {
+        path: owner for path, owner in found.items() if len(owner) != 1 or owner == ["generated"]
+    }
+    assert wrong == {}
+
+
+def test_the_team_s_files_are_those_that_copier_skips() -> None:
+    """The list that tests go by, and the one that Copier goes by, are one."""
+    assert [pattern.lstrip("/") for pattern in PATTERNS["team"]] == QUESTIONS["_skip_if_exists"]
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/ownership.md"])
+@pytest.mark.parametrize("name", ["defaults", "churn"])
+def test_the_service_says_what_is_the_team_s(
+    document: str, name: str, rendered: Callable[[str], Rendering]
+) -> None:
+    """Whoever owns a service reads in it, path by path, what is not the template's."""
+    rendering = rendered(name)
+    _, _, chapter = rendering.text(document).lower().partition("# what belongs to whom")
+    patterns = [pattern for owner in ("team", "shared", "generated") for pattern in PATTERNS[owner]]
+    if rendering.variant.answers.get("ci", "gitlab") != "gitlab":
+        patterns.remove("/.gitlab-ci.team.yml")
+
+    # A pattern's file or folder, as documents name it.
+    paths = [
+        pattern[1:].replace("src/*", f"src/{rendering.variant.package}") for pattern in patterns
+    ]
+    missing = [path for path in paths if f"`{path.partition('*')[0]}`".lower() not in chapter]
+
+    assert paths
+    assert missing == []
 
 
 def test_copier_rewrites_what_is_the_template_s_and_nothing_else(

@@ -77,6 +77,7 @@ def test_the_questions_are_the_interface() -> None:
         "service_name",
         "description",
         "team",
+        "team_contact",
         "python_version",
         "models",
         "model_source",
