@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     # Settings raise these errors before NumPy may be imported (see gunicorn.conf.py).
     from .types import FieldError
+
+
+MAX_ERRORS = 100
+MAX_POINTER_LENGTH = 300
+
+
+def json_pointer(location: Iterable[int | str]) -> str:
+    """Write a path into a body as RFC 6901 has it."""
+    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    return "".join(f"/{part}" for part in parts)[:MAX_POINTER_LENGTH]
 
 
 class ServiceError(Exception):

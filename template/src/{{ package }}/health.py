@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from .errors import NotReadyError
+from .serving.openapi import problem_response
 from .state import state_of
 from .types import Framework, Task
 
@@ -41,7 +42,7 @@ async def get_livez() -> Health:
     return Health()
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: problem_response("The worker is shutting down.")})
 async def get_readyz(request: Request) -> Health:
     """Tell whether new traffic is welcome: from verified models on, until the shutdown begins."""
     if state_of(request).lifecycle.draining:

@@ -21,16 +21,10 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from ..errors import ContractError
+from ..errors import MAX_ERRORS, ContractError, json_pointer
 from ..types import ArtifactFormat, FieldError, Framework, Label, Matrix, Task
 from .answers import Answer
 from .reading import Absent, for_reading, marked
-
-FLOAT32_MAX = 3.4028234663852886e38
-"""A larger float is valid JSON, but infinite in the matrix."""
-
-INTEGER_MAX = 2**53
-"""A larger integer is not exact as a float."""
 
 DTYPES: dict[Framework, Literal["f4", "f8"]] = {
     "catboost": "f8",
@@ -41,9 +35,7 @@ DTYPES: dict[Framework, Literal["f4", "f8"]] = {
 }
 """The width that each framework computes in, so that no value is rounded on the way in."""
 
-MAX_ERRORS = 100
 MAX_COUNTED_ERRORS = 65_536
-MAX_POINTER_LENGTH = 200
 
 STRICT = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -163,14 +155,9 @@ def _contract_error(error: ValidationError) -> ContractError:
 def _field_error(item: ErrorDetails) -> FieldError:
     location, value = item["loc"], item["input"]
     if isinstance(value, Absent):
-        pointer = _pointer((*location[:-1], value.name))
+        pointer = json_pointer((*location[:-1], value.name))
         return FieldError(pointer=pointer, code="missing", message="Field required")
-    return FieldError(pointer=_pointer(location), code=item["type"], message=item["msg"])
-
-
-def _pointer(location: tuple[int | str, ...]) -> str:
-    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
-    return "".join(f"/{part}" for part in parts)[:MAX_POINTER_LENGTH]
+    return FieldError(pointer=json_pointer(location), code=item["type"], message=item["msg"])
 
 
 class Contract:
@@ -274,7 +261,7 @@ class Contract:
             zip(self.features, self._encoders, columns)
         ):
             if len(values) != rows:
-                pointer = _pointer(("columns", feature.name))
+                pointer = json_pointer(("columns", feature.name))
                 message = f"Column should have {rows} values like the first, not {len(values)}"
                 error = FieldError(pointer=pointer, code="ragged", message=message)
                 raise ContractError("The columns differ in length", [error])

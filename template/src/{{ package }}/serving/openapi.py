@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeAlias
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -40,40 +40,68 @@ def json_body(contract: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": description,
-        "content": {
-            "application/problem+json": {"schema": {"$ref": REFERENCE.format(model="Problem")}}
-        },
-    }
-    for status, description in {
-        413: "The body is too large.",
-        415: "The body is not declared as JSON.",
-        422: "The body does not satisfy the contract; `errors` names every wrong field.",
-        500: "The model failed on this request.",
-        503: "The model has too many requests waiting: try again after `Retry-After` seconds.",
-        504: "The prediction took too long.",
-    }.items()
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+
+
+def problem_response(description: str) -> dict[str, Any]:
+    """Declare an answer that says why there is no other."""
+    schema = {"$ref": REFERENCE.format(model=Problem.__name__)}
+    content = {"application/problem+json": {"schema": schema}}
+    return {"description": description, "content": content}
+
+
+PROBLEMS: Responses = {
+    408: problem_response("The body did not arrive in time."),
+    413: problem_response("The body is too large."),
+    415: problem_response("The body is not declared as JSON."),
+    422: problem_response(
+        "The body does not satisfy the contract; `errors` names every wrong field."
+    ),
+    500: problem_response("The model failed on this request."),
+    503: problem_response(
+        "The model has too many requests waiting: try again after `Retry-After` seconds."
+    ),
+    504: problem_response("The prediction took too long."),
 }
 
 
-def describe_contracts(api: FastAPI, contracts: Collection[type[BaseModel]]) -> None:
-    """Add the schemas of *contracts*, which no route has as a parameter, to the document."""
+def extend_document(api: FastAPI, extend: Callable[[dict[str, Any]], None]) -> None:
+    """Let *extend* change the document once, after everything before it."""
     generate = api.openapi
 
     def openapi() -> dict[str, Any]:
         if api.openapi_schema is None:
-            document = generate()
-            described: list[type[BaseModel]] = [Problem, *contracts]
-            _, definitions = models_json_schema(
-                [(model, "validation") for model in described], ref_template=REFERENCE
-            )
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas.update(definitions["$defs"])
+            extend(generate())
         return generate()
 
     api.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation extends it
+
+
+def describe_contracts(api: FastAPI, contracts: Collection[type[BaseModel]]) -> None:
+    """Add the schemas of *contracts*, which no route has as a parameter, to the document."""
+
+    def extend(document: dict[str, Any]) -> None:
+        described: list[type[BaseModel]] = [Problem, *contracts]
+        _, definitions = models_json_schema(
+            [(model, "validation") for model in described], ref_template=REFERENCE
+        )
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(definitions["$defs"])
+        # FastAPI's own form of a refusal, which no route here answers with.
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        for _, operation in operations(document):
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                operation["responses"]["422"] = PROBLEMS[422]
+
+    extend_document(api, extend)
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Go through the document's operations, with their paths."""
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            yield path, operation
 
 
 def serve_swagger_ui(api: FastAPI) -> None:

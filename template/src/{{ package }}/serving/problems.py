@@ -9,11 +9,12 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..errors import ServiceError
+from ..errors import MAX_ERRORS, ServiceError, json_pointer
 from ..types import FieldError
 
 logger = logging.getLogger(__name__)
@@ -53,9 +54,24 @@ async def answer_error(request: Request, error: Exception) -> Response:
     request_id: str = request.state.request_id
     if isinstance(error, HTTPException):
         return problem(error.status_code, error.detail, request_id, headers=error.headers)
+    if isinstance(error, RequestValidationError):
+        wrong = [_field_error(item) for item in error.errors()[:MAX_ERRORS]]
+        return problem(422, "The request is not what the endpoint expects", request_id, wrong)
     if not isinstance(error, ServiceError):
         logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
         return problem(500, "The service failed on this request", request_id)
+    log_cause(error, request_id)
+    return problem(error.status, error.detail, request_id, error.errors, error.headers)
+
+
+def log_cause(error: ServiceError, request_id: str) -> None:
+    """Log a failure of the service's own; what is the caller's has no cause."""
     if error.__cause__ is not None:
         logger.error(error.detail, exc_info=error.__cause__, extra={"request_id": request_id})
-    return problem(error.status, error.detail, request_id, error.errors, error.headers)
+
+
+def _field_error(item: Mapping[str, Any]) -> FieldError:
+    """Name what FastAPI found wrong with a parameter or a body; the value is left out."""
+    place, *location = item["loc"]
+    parts = location if place == "body" else [place, *location]
+    return FieldError(pointer=json_pointer(parts), code=item["type"], message=item["msg"])

@@ -5,21 +5,61 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Strict,
+    create_model,
+)
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+FLOAT32_MAX = 3.4028234663852886e38
+"""A larger float is valid JSON, but infinite in the matrix."""
+
+INTEGER_MAX = 2**53
+"""A larger integer is not exact as a float."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def _check_integer(value: Any) -> Any:
+def _to_integer(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if isinstance(value, bool | float):
         raise PydanticCustomError("int_type", "Input should be a valid integer")
     return value
 
 
-INTEGER = BeforeValidator(_check_integer)
-"""Marks a category of integers: by itself, a Literal takes true and 1.0 for 1."""
+INTEGER = BeforeValidator(_to_integer)
+"""Marks a category of integers: of any size, and true is none, which a Literal takes for 1."""
+
+
+class Whole:
+    """Marks a number that is an integer, also if written as 3.0: JSON Schema makes no difference."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Convert numbers, and nothing else: a conversion by itself takes text and booleans."""
+        number = core_schema.union_schema(
+            [
+                core_schema.int_schema(strict=True),
+                core_schema.float_schema(strict=True, ge=-INTEGER_MAX, le=INTEGER_MAX),
+            ],
+            custom_error_type="int_type",
+        )
+        return core_schema.chain_schema([number, handler(source)])
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.ChainSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the integer that it becomes."""
+        return handler(schema["steps"][-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +91,11 @@ def for_reading(model: type[Model], *marks: Any) -> type[Model]:
 
 
 def marked(field: FieldInfo, *marks: Any) -> Any:
-    """Return the type of *field* with its limits and *marks*."""
+    """Return the type of *field* with its limits and *marks*, as it is read."""
+    annotation: Any = field.annotation
+    limits = field.metadata
+    if annotation in (int, int | None) and INTEGER not in limits:
+        whole = Annotated[(int, Strict(False), *limits, Whole())]
+        annotation, limits = whole if annotation is int else whole | None, []
     # Annotated needs a second argument, also where the field has no limits.
-    return Annotated[(field.annotation, *(field.metadata or [None]), *marks)]
+    return Annotated[(annotation, *(limits or [None]), *marks)]

@@ -10,7 +10,8 @@ from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
 from ..types import Matrix
-from .contract import FLOAT32_MAX, INTEGER_MAX, Contract, Feature
+from .contract import Contract, Feature
+from .reading import FLOAT32_MAX, INTEGER_MAX
 
 NULL_SHARE = 0.05
 
