@@ -10,7 +10,7 @@ from support.renderings import Rendering
 from support.texts import documents
 from support.variants import Variant
 
-QUESTION = "team_contact"
+QUESTION = "contact"
 TEAM = "valuation"
 
 

@@ -35,26 +35,26 @@ NEW_MODEL = {
 
 @pytest.fixture
 def releases(tmp_path: Path) -> Path:
-    """Return a template of one's own to release from; its present state is v0.0.0."""
-    return snapshot(tmp_path / "template", tag="v0.0.0")
+    """Return a template of one's own to release from; its present state is v1.0.0."""
+    return snapshot(tmp_path / "template", tag="v1.0.0")
 
 
 @pytest.fixture
 def service(releases: Path, tmp_path: Path) -> Path:
-    """Return the default service as v0.0.0 wrote it, in a repository of its own."""
-    service = copy(releases, tmp_path / "service", DEFAULTS.answers, ref="v0.0.0")
+    """Return the default service as v1.0.0 wrote it, in a repository of its own."""
+    service = copy(releases, tmp_path / "service", DEFAULTS.answers, ref="v1.0.0")
     commit(service, "Service")
     return service
 
 
 def release(releases: Path) -> None:
-    """Release v0.0.1: a question, a file and a line more, and other first lines for the team."""
+    """Release v1.1.0: a question, a file and a line more, and other first lines for the team."""
     append(releases / "copier.yml", "\nretention_days:\n  type: int\n  default: 30\n")
     new = "Kept for {{ retention_days }} days.\n"
     append(releases / "template/docs/retention.md.jinja", new)
     append(releases / "template/src/{{ package }}/errors.py", "\n\nRETRY_AFTER_SECONDS = 1\n")
     append(releases / "template/src/{{ package }}/predictors/__init__.py", "\nNEW = True\n")
-    commit(releases, "Retention", tag="v0.0.1")
+    commit(releases, "Retention", tag="v1.1.0")
 
 
 def append(path: Path, text: str) -> None:
@@ -113,7 +113,7 @@ def test_a_dependency_of_the_team_s_survives_an_update(releases: Path, service: 
     commit(service, "A dependency")
     rendered = releases / "template/pyproject.toml.jinja"
     rendered.write_text(rendered.read_text().replace("[project]", "# Released.\n[project]", 1))
-    commit(releases, "A comment", tag="v0.0.1")
+    commit(releases, "A comment", tag="v1.1.0")
 
     update(service)
 
@@ -140,7 +140,7 @@ def test_an_updated_service_is_what_a_new_one_would_be(
 
     update(service)
 
-    fresh = copy(releases, tmp_path / "fresh", DEFAULTS.answers, ref="v0.0.1")
+    fresh = copy(releases, tmp_path / "fresh", DEFAULTS.answers, ref="v1.1.0")
     updated = Rendering(DEFAULTS, service).contents()
     updated = {path: data for path, data in updated.items() if path.parts[0] != ".git"}
     predictors = Path(PACKAGE, "predictors/__init__.py")

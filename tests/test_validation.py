@@ -77,7 +77,7 @@ def test_the_questions_are_the_interface() -> None:
         "service_name",
         "description",
         "team",
-        "team_contact",
+        "contact",
         "python_version",
         "models",
         "model_source",

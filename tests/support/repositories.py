@@ -37,6 +37,8 @@ def snapshot(destination: Path, *, tag: str) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target, follow_symlinks=False)
     commit(destination, "Template", tag=tag)
+    # Each rendering clones it: one file to link, and to delete, instead of hundreds.
+    git("gc", "--quiet", cwd=destination)
     return destination
 
 
