@@ -138,7 +138,8 @@ class _Reader:
     ) -> tuple[dict[str, Any], dict[str, str]]:
         """Return the answers of one service, and where each stands."""
         if ("answers" in fields) == ("answers_file" in fields):
-            self._wrong(label, at, fields, "must have either answers or answers_file")
+            if fields:
+                self._wrong(label, at, fields, "must have either answers or answers_file")
             return {}, {}
         document, at = self.document, (*at, "answers")
         answers = fields.get("answers")
@@ -210,7 +211,7 @@ class _Reader:
 
     def _wrong(self, label: str, at: tuple[str | int, ...], value: object, rule: str) -> None:
         place = self.document.place(*at)
-        names = [part for part in at if isinstance(part, str) and part not in {"services", label}]
+        names = [str(part) for part in (at[2:] if at[1:] and at[0] == "services" else at)]
         self.findings.append(Finding(place, label, ".".join(names), shown(value), rule))
 
 
