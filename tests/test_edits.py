@@ -19,7 +19,13 @@ Row = dict[str, Any]
 Contents = dict[str, bytes]
 
 ROWS: list[Row] = yaml.safe_load(Path(__file__).with_name("edits.yml").read_text(encoding="utf-8"))
-MOVED = {row["migration"][0]: row["migration"][-1] for row in ROWS if "migration" in row}
+FOLLOWED = [
+    [path.replace("{{ package }}", DEFAULTS.package) for path in row["migration"]]
+    for row in ROWS
+    if "migration" in row
+]
+# A file that the template removes has no other place.
+MOVED = {paths[0]: paths[-1] for paths in FOLLOWED}
 OLD_NAMES = {new: old for old, new in MOVED.items()}
 BEFORE, AFTER = "v1.0.0", "v1.1.0"
 MIGRATION = f"""\
@@ -99,7 +105,7 @@ def release(template: Path) -> None:
         for old, *new in filter(None, (row.get("migration") for row in ROWS))
         for part in ("--moved" if new else "--removed", old, *new)
     ]
-    migration = MIGRATION + "".join(f"      - {part}\n" for part in followed)
+    migration = MIGRATION + "".join(f'      - "{part}"\n' for part in followed)
     change(template / "copier.yml", "replace", ["\n_migrations:\n", f"\n_migrations:\n{migration}"])
     commit(template, "The next release", tag=AFTER)
 

@@ -38,7 +38,8 @@ def test_an_answer_is_renamed_and_nothing_else(before: bytes, after: bytes, tmp_
     """Comments and line ends stay; once more, or where there is nothing to do, nothing is done."""
     answers = tmp_path / "answers.yml"
     answers.write_bytes(before)
-    hook = [sys.executable, ROOT / "hooks/rename_answer.py", answers, "old", "new"]
+    script = ROOT / "hooks/rename_answer.py"
+    hook: list[str | Path] = [sys.executable, script, answers, "old", "new"]
 
     succeed(hook, cwd=tmp_path)
     once = answers.read_bytes()
@@ -103,8 +104,8 @@ def test_copying_needs_no_trust_and_no_tag(tmp_path: Path) -> None:
     assert found == expected
 
 
-def test_the_versions_that_need_trust_are_named() -> None:
-    """The changelog says it first of all of such a version, and of no other."""
+def test_the_versions_that_need_trust_are_named(default: Rendering) -> None:
+    """The changelog says it first of all of such a version, and of no other; services say which."""
     sections = re.findall(
         r"^## (\S+)\n\n(.*?)(?=\n\n)", (ROOT / "CHANGELOG.md").read_text(), re.M | re.S
     )
@@ -114,3 +115,5 @@ def test_the_versions_that_need_trust_are_named() -> None:
 
     assert named == needing
     assert {Version(name) for name, _ in sections} >= {Version(name) for name in RELEASES}
+    for version in needing:
+        assert f" {version}" in default.text("docs/ownership.md")

@@ -201,6 +201,21 @@ def test_what_is_gone_without_a_migration_is_found() -> None:
     }
 
 
+def test_a_moved_file_is_where_its_migration_says() -> None:
+    """Edits follow to a path that services have: elsewhere each would be a conflict."""
+    recorded = "".join(path.read_text() for path in EXPECTED.glob("*.files"))
+    there = {line.removeprefix("+ ") for line in recorded.splitlines()}
+    targets = {
+        migration.arguments[n + 2].replace("{{ package }}", "<package>")
+        for migration in migrations()
+        for n, flag in enumerate(migration.arguments)
+        if flag == "--moved"
+    }
+
+    assert targets
+    assert targets - there == set()
+
+
 def test_no_migration_is_of_a_version_to_come() -> None:
     """An entry for a later version than the next would be run by nobody's update."""
     later = [m for m in migrations() if Version(m.version) > Version(NEXT)]
