@@ -80,14 +80,18 @@ def update(folder: Path, ref: str, answers: Mapping[str, Any], *, trust: bool) -
         )
 
 
+def adopt_environment() -> None:
+    """Let Copier start git in this environment, not in the one that it was imported in."""
+    local.env.clear()
+    local.env.update(os.environ)
+
+
 @lru_cache(maxsize=1)
 def read_from(repository: Repository) -> None:
     """Let git read the mirror wherever Copier names the template's own URL."""
     if repository.is_mirror:
         gitenv.configure({f"url.{repository.folder}.insteadOf": repository.url})
-    # Copier starts git with the environment as it was when it was imported.
-    local.env.clear()
-    local.env.update(os.environ)
+    adopt_environment()
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def guarded(function: Callable[[Order, Path], Outcome]) -> Callable[[Order, Path
         except StampedeError as error:
             return outcome_of(order, State.FAILED, message=str(error))
         except OSError as error:
-            place = error.filename or order.service.path
+            place = error.filename2 or error.filename or order.service.path
             message = f"{place}: {error.strerror}; nothing is lost: mend it, and apply again"
             return outcome_of(order, State.FAILED, message=message)
         except Exception as error:  # noqa: BLE001 - a defect here must not stop the others.
@@ -110,6 +110,7 @@ def apply(order: Order, shelf: Path) -> Outcome:
     if not place.branch and (left := journal.read(place)):
         commit = _write(place, left)
         return replace(_resumed(order, left, FINISHED), applied=True, commit=commit)
+    shutil.rmtree(_beside(place), ignore_errors=True)  # Of an apply that was killed.
     with _scratch(place, shelf) as scratch:
         stamped = stamp(order, place, scratch)
         if stamped.folder is None or not _is_ready(stamped.outcome, order):
@@ -132,13 +133,16 @@ def _scratch(place: Place, shelf: Path) -> Iterator[Path]:
         with TemporaryDirectory(dir=shelf, ignore_cleanup_errors=True) as scratch:
             yield Path(scratch)
         return
-    beside = place.folder.with_name(f".{place.folder.name}.stampede")
-    shutil.rmtree(beside, ignore_errors=True)  # Of an apply that was killed.
+    beside = _beside(place)
     beside.mkdir(parents=True)
     try:
         yield beside
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _beside(place: Place) -> Path:
+    return place.folder.with_name(f".{place.folder.name}.stampede")
 
 
 def _is_ready(outcome: Outcome, order: Order) -> bool:

@@ -109,6 +109,7 @@ def _settle(shelf: Path) -> None:
     os.dup2(2, 1)  # The output is the command's alone; what a template's task says is an aside.
     os.environ["COPIER_CACHE_DIR"] = str(shelf / f"copier.{os.getpid()}")
     gitenv.settle()
+    import_module("stampede.rendering").adopt_environment()
     import_module("stampede.compiled").share_compiled_templates()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
