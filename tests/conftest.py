@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from io import StringIO
@@ -12,7 +13,7 @@ import pytest
 from jinja2 import Environment
 from pytest_copie.plugin import Copie
 from support.renderings import Rendering
-from support.repositories import snapshot
+from support.repositories import ROOT, snapshot
 from support.variants import VARIANTS, Variant
 
 Render = Callable[[Variant], Rendering]
@@ -69,6 +70,17 @@ def _compile_templates_once() -> Iterator[None]:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This checkout as a repository with everything committed, tagged v0.0.0."""
     return snapshot(tmp_path_factory.mktemp("template"), tag="v0.0.0")
+
+
+@pytest.fixture(scope="session")
+def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A template of the questions and the answers file: nothing to clone, everything to ask."""
+    folder = tmp_path_factory.mktemp("questions")
+    shutil.copy(ROOT / "copier.yml", folder)
+    shutil.copytree(ROOT / "includes", folder / "includes")
+    (folder / "template").mkdir()
+    shutil.copy(ROOT / "template/{{_copier_conf.answers_file}}.jinja", folder / "template")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 What is refused, and in which words, is in bad-answers.yml.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 import yaml
 from copier import run_copy, run_recopy
 from support.processes import BIN, run
-from support.repositories import ROOT
 from support.variants import QUESTIONS
 
 Row = tuple[Any, str]
@@ -35,17 +33,6 @@ def refusals() -> Iterator[tuple[str, Any, str]]:
 def chunks(kind: str) -> list[list[Row]]:
     rows = BAD[kind]
     return [rows[start : start + TOLD] for start in range(0, len(rows), TOLD)]
-
-
-@pytest.fixture(scope="session")
-def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A template of the questions and the answers file: nothing to clone, everything to ask."""
-    folder = tmp_path_factory.mktemp("questions")
-    shutil.copy(ROOT / "copier.yml", folder)
-    shutil.copytree(ROOT / "includes", folder / "includes")
-    (folder / "template").mkdir()
-    shutil.copy(ROOT / "template/{{_copier_conf.answers_file}}.jinja", folder / "template")
-    return folder
 
 
 def assert_models_refused(
