@@ -104,6 +104,22 @@ def test_copying_needs_no_trust_and_no_tag(tmp_path: Path) -> None:
     assert found == expected
 
 
+@pytest.mark.service
+def test_an_update_that_crosses_no_migration_needs_no_trust(tmp_path: Path) -> None:
+    """Whoever starts after the last migration never hears of trust, whatever is released."""
+    template = snapshot(tmp_path / "template", tag="v1.0.0")
+    service = copy(template, tmp_path / "service", CHURN, ref="v1.0.0")
+    commit(service, "Service")
+    (template / "template/docs/retention.md.jinja").write_text("Of {{ service_name }}.\n")
+    commit(template, "Retention", tag="v1.1.0")
+
+    copier("update", "--quiet", "--defaults", cwd=service)
+
+    assert (service / "docs/retention.md").read_text() == "Of churn.\n"
+    changed = git("status", "--porcelain", "--untracked-files=all", cwd=service).split("\n")
+    assert sorted(filter(None, changed)) == [" M .copier-answers.yml", "?? docs/retention.md"]
+
+
 def test_the_versions_that_need_trust_are_named(default: Rendering) -> None:
     """The changelog says it first of all of such a version, and of no other; services say which."""
     sections = re.findall(
