@@ -210,6 +210,22 @@ def test_the_answers_of_a_service_are_the_fleet_s_and_the_template_s(
     assert "Size 1, github." in (folder / "README.md").read_text()
 
 
+def test_a_template_without_a_release_is_taken_as_it_is(tmp_path: Path) -> None:
+    """`latest` is then what is committed, as with Copier; uncommitted changes are not stamped."""
+    template = small_template(tmp_path / "template")
+    git("tag", "--delete", "v1.0.0", cwd=template.root)
+    (template.root / "template/alpha.txt").write_text("being edited\n")
+    fleet = new_fleet(tmp_path / "fleet", template, version="latest")
+    folder = fleet.add("one")
+
+    assert fleet.apply().states == {"one": "create"}
+    assert fleet.apply().states == {"one": "up to date"}
+    assert "being edited" not in (folder / "alpha.txt").read_text()
+    commit(template.root, "Edited")
+    assert fleet.apply().states == {"one": "update"}
+    assert (folder / "alpha.txt").read_text() == "being edited\n"
+
+
 def test_status_shows_what_the_team_changed(template: Template, tmp_path: Path) -> None:
     """The template's files that are other than it wrote them; the team's own are theirs."""
     fleet = new_fleet(tmp_path / "fleet", template)

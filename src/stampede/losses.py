@@ -36,16 +36,35 @@ class Attempt:
             return ()
         before = self._before()
         edited = {path for path in touched if _blob(before, path) != was[path][1]}
-        overwritten = {path for path in edited if path in now}
-        after = self._after() if overwritten else {}
-        lost = edited - overwritten
-        for path in overwritten:
-            current, base, other = was[path][1], _blob(before, path), _blob(after, path)
-            if now[path][1] == other != current:
-                merged = self.trees.merged(current, base, other) if base else None
-                if merged != other:
-                    lost.add(path)
-        return tuple(sorted(lost))
+        if not edited:
+            return ()
+        after = self._after()
+        arrived = (now.keys() | unmerged) - was.keys()
+
+        def is_lost(path: str) -> bool:
+            current, base = was[path][1], _blob(before, path)
+            if path in now:
+                return self._overwritten(current, base, _blob(after, path), now[path][1])
+            return not any(
+                new in unmerged or self._carries(current, base, _blob(after, new), _blob(now, new))
+                for new in arrived
+            )
+
+        return tuple(sorted(path for path in edited if is_lost(path)))
+
+    def _overwritten(self, current: str, base: str | None, other: str | None, found: str) -> bool:
+        """Tell whether a file is the template's, as if nobody had edited it."""
+        if found != other or current == other:
+            return False
+        return base is None or self.trees.merged(current, base, found) != found
+
+    def _carries(
+        self, current: str, base: str | None, other: str | None, found: str | None
+    ) -> bool:
+        """Tell whether a migration has taken the edits of a file along to a new one."""
+        if base is None or other is None or found == other:
+            return False
+        return self.trees.merged(current, base, other) == found
 
     def _before(self) -> dict[str, Entry]:
         """Return what the template wrote at the recorded version."""

@@ -71,6 +71,15 @@ def fetch(source: str, url: str | None) -> Repository:
     return Repository(source, url, mirror)
 
 
+def is_at(commit: object, release: Release) -> bool:
+    """Tell whether what Copier recorded as a commit is that of a release, by whatever name."""
+    if commit == release.commit:
+        return True
+    named = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
+    folder = release.repository.folder
+    return git_succeeds(*named, cwd=folder) and git(*named, cwd=folder).strip() == release.sha
+
+
 def _refresh(url: str, mirror: Path) -> None:
     whole = (mirror / "HEAD").exists() and git_succeeds("rev-parse", "--git-dir", cwd=mirror)
     if whole:
@@ -87,7 +96,7 @@ def _refresh(url: str, mirror: Path) -> None:
 
 
 def tag_of(repository: Repository, version: str) -> str:
-    """Return the tag that *version* means; the latest release as Copier decides, if it is `latest`.
+    """Return the tag that *version* means; for `latest` the last release, or HEAD without one.
 
     Raises:
         SourceError: There is none.
@@ -103,7 +112,8 @@ def tag_of(repository: Repository, version: str) -> str:
         return version
     released = {tag: parsed for tag, parsed in tags.items() if parsed and not parsed.is_prerelease}
     if not released:
-        raise SourceError(f"the template {repository.source} has no release yet: tag one")
+        # As Copier does; by its name, since of a local HEAD Copier takes uncommitted changes along.
+        return git("rev-parse", "HEAD", cwd=repository.folder).strip()
     return _latest_first(released)[0]
 
 

@@ -18,7 +18,7 @@ from stampede.outcomes import Change, Outcome, State
 from stampede.places import ANSWERS_FILE, Place, hash_of
 from stampede.processes import git_succeeds
 from stampede.questions import Resolved, questionnaire
-from stampede.releases import Release
+from stampede.releases import Release, is_at
 from stampede.rendering import Version
 from stampede.trees import EMPTY_TREE, Entry, Trees
 
@@ -81,8 +81,9 @@ def stamp(order: Order, place: Place, scratch: Path) -> Stamped:
 
 def is_current(recorded: Mapping[str, Any], release: Release, resolved: Resolved) -> bool:
     """Tell whether what Copier recorded of a service is what it would record now."""
-    wanted = {"_commit": release.commit, "_src_path": release.repository.source}
-    return dict(recorded) == wanted | resolved.recorded
+    was = {key: value for key, value in recorded.items() if key != "_commit"}
+    wanted = {"_src_path": release.repository.source} | resolved.recorded
+    return was == wanted and is_at(recorded.get("_commit"), release)
 
 
 def _create(order: Order, place: Place, resolved: Resolved, scratch: Path) -> Stamped:
