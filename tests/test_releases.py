@@ -24,7 +24,7 @@ from support.releases import (
     migrations,
     moved_paths,
     released,
-    released_files,
+    released_examples,
     renamed_answers,
     repository,
 )
@@ -45,7 +45,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def each_example() -> Iterator[Any]:
     """Yield each release with each example that it had; one example's stay on one worker."""
     for version in RELEASES:
-        for path in released_files(version, "examples"):
+        for path in released_examples(version):
             name = Path(path).stem
             marks = pytest.mark.xdist_group(f"releases-{name}")
             yield pytest.param(version, path, id=f"{version}-{name}", marks=marks)

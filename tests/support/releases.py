@@ -47,10 +47,10 @@ def released(version: str, path: str) -> str:
     return git("show", f"{commit_of(version)}:{path}", cwd=ROOT)
 
 
-def released_files(version: str, folder: str) -> list[str]:
-    """Return the paths of the files in a folder as it was released."""
-    listed = git("ls-tree", "--name-only", commit_of(version), f"{folder}/", cwd=ROOT)
-    return listed.splitlines()
+def released_examples(version: str) -> list[str]:
+    """Return the paths of the answer files that a release had as examples."""
+    listed = git("ls-tree", "--name-only", commit_of(version), "examples/", cwd=ROOT).splitlines()
+    return [path for path in listed if path.endswith(".yml") and path != "examples/fleet.yml"]
 
 
 def repository(destination: Path) -> Path:
