@@ -24,7 +24,7 @@ test-quick: $(UV) ## Run the tests of questions and renderings alone
 
 .PHONY: test-deploy
 test-deploy: $(UV) ## Run the tests that need containers, cluster tools or real clients
-	$(PYTEST) -m deploy
+	$(UV) run --locked --group deploy pytest -n 2 --dist loadgroup -m deploy
 
 .PHONY: bench
 bench: $(UV) ## Measure a rendered service beside the limit and beside other designs (needs wrk)

@@ -33,16 +33,7 @@ class Server:
 
     def request(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Return the status and the parsed body of one answer."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
-        payload = None if body is None else json.dumps(body, ensure_ascii=False).encode()
-        try:
-            connection.request(method, path, payload, HEADERS)
-            answer = connection.getresponse()
-            content = answer.read()
-        finally:
-            connection.close()
-        is_json = "json" in answer.headers.get_content_type()
-        return answer.status, json.loads(content) if is_json else content
+        return request(self.port, method, path, body)
 
     def workers(self) -> set[int]:
         """Return the process ids of the workers (Linux: it reads /proc)."""
@@ -68,6 +59,20 @@ class Server:
             time.sleep(0.1)
         message = f"not ready in {START_SECONDS} s:\n{self.log.read_text()}"
         raise AssertionError(message)
+
+
+def request(port: int, method: str, path: str, body: object = None) -> tuple[int, Any]:
+    """Return the status and the parsed body of one answer from a loopback port."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    payload = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+    try:
+        connection.request(method, path, payload, HEADERS)
+        answer = connection.getresponse()
+        content = answer.read()
+    finally:
+        connection.close()
+    is_json = "json" in answer.headers.get_content_type()
+    return answer.status, json.loads(content) if is_json else content
 
 
 def free_port() -> int:
