@@ -142,6 +142,9 @@ def every_framework(render: Render) -> Path:
     root = render(VARIANTS[name]).root
     succeed([UV, "lock"], cwd=root, seconds=120)
     succeed([UV, "sync", "--no-install-project"], cwd=root, seconds=600)
+    # What the services of the other sources of models import.
+    python = root / ".venv/bin/python"
+    succeed([UV, "pip", "install", "--python", python, "obstore", "urllib3"], cwd=root, seconds=120)
     return root / ".venv/bin"
 
 
