@@ -73,14 +73,14 @@ def prepare(count: int) -> Path:
     git(template, "init", "--quiet")
     commit(template, "v1.0.0")
     examples = [
-        answers for path in sorted((ROOT / "examples").glob("*.yml")) if (answers := load(path))
+        answers for path in sorted((template / "examples").glob("*.yml")) if (answers := load(path))
     ]
-    answers = [
+    numbered = [
         examples[number % len(examples)] | {"service_name": f"service-{number}"}
         for number in range(count)
     ]
-    (WORK / "answers.yml").write_text(yaml.safe_dump(answers))
-    services = [{"path": f"fleet/{number}", "answers": one} for number, one in enumerate(answers)]
+    (WORK / "answers.yml").write_text(yaml.safe_dump(numbered))
+    services = [{"path": f"fleet/{number}", "answers": one} for number, one in enumerate(numbered)]
     content = {"template": {"source": "template", "version": "latest"}, "services": services}
     fleet = WORK / "fleet.yml"
     fleet.write_text(yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=False))

@@ -7,7 +7,8 @@ import pytest
 from support.fleets import Done, Fleet, Template, contents, dirty, edit, new_fleet, small_template
 from support.repositories import commit, git
 
-pytestmark = pytest.mark.service
+# One scene for all of them: they stay with one worker.
+pytestmark = [pytest.mark.service, pytest.mark.xdist_group("fleet-states")]
 
 NEW_ALPHA = "".join(f"line {n}\n" if n != 10 else "by the template\n" for n in range(1, 21))
 STAMPED = {

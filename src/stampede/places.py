@@ -27,7 +27,7 @@ class Place:
     """Where an update that is being written notes itself."""
     branch: str | None = None
     head: str | None = None
-    """The commit to start from; None if there is none yet."""
+    """The commit to start from; None if a branch is asked for and there is no commit yet."""
 
     @property
     def lock(self) -> Path:
@@ -105,7 +105,7 @@ class Place:
 def find(folder: Path, branch: str | None = None) -> Place:
     """Find out where a service is, or would be.
 
-    A folder that its surrounding repository ignores is in none.
+    A new folder that its surrounding repository ignores is in none.
     """
     start = folder
     while not start.is_dir():
@@ -120,14 +120,15 @@ def find(folder: Path, branch: str | None = None) -> Place:
     top, notes = (Path(line) for line in answer.splitlines())
     prefix = Path(os.path.realpath(folder)).relative_to(top).as_posix()
     prefix = "" if prefix == "." else prefix
-    if prefix and git_succeeds("check-ignore", "--quiet", "--", folder, cwd=top):
+    is_new = not (folder / ANSWERS_FILE).exists()
+    if prefix and is_new and git_succeeds("check-ignore", "--quiet", "--", folder, cwd=top):
         return Place(folder)
     journal = notes / (prefix.replace("%", "%25").replace("/", "%2F") or "%2E")
-    return Place(folder, top, prefix, journal, branch, _head(top, branch))
+    return Place(folder, top, prefix, journal, branch, _head(top, branch) if branch else "HEAD")
 
 
-def _head(top: Path, branch: str | None) -> str | None:
-    for ref in (f"refs/heads/{branch}", "HEAD") if branch else ("HEAD",):
+def _head(top: Path, branch: str) -> str | None:
+    for ref in (f"refs/heads/{branch}", "HEAD"):
         try:
             return git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", cwd=top).strip()
         except ProcessError:

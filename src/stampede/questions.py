@@ -7,7 +7,7 @@ touches what Copier keeps to itself; tests compare it with Copier's command line
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from copier._vcs import get_repo
 from copier.errors import CopierError
 from jinja2 import TemplateError
 
-from stampede.errors import LONGEST_RULE, shortened, shown
+from stampede.errors import LONGEST_RULE, SourceError, shortened, shown
 
 # What an answer's rule may raise, which is then what is wrong with the answer.
 REFUSALS = (CopierError, TemplateError, ValueError, TypeError, KeyError, AttributeError)
@@ -52,6 +52,9 @@ class Questionnaire:
             src_path=str(files), defaults=True, quiet=True, settings=SettingsModel()
         )
         self._questions = self._worker.template.questions_data
+        # A question is asked of every service, and its texts are templates: compiled once.
+        environment = self._worker.jinja_env
+        environment.from_string = cache(environment.from_string)  # type: ignore[assignment, method-assign]
         computed = {name for name, details in self._questions.items() if _is_computed(details)}
         self.computed = frozenset(computed)
         self.names = frozenset(self._questions) - computed
@@ -172,7 +175,16 @@ class Questionnaire:
 
 @lru_cache(maxsize=16)
 def questionnaire(files: Path) -> Questionnaire:
-    return Questionnaire(files)
+    """Return the questions of a template.
+
+    Raises:
+        SourceError: Copier cannot read them.
+    """
+    try:
+        return Questionnaire(files)
+    except REFUSALS as error:
+        reason = shortened(str(error), LONGEST_RULE)
+        raise SourceError(f"the template's questions cannot be read: {reason}") from error
 
 
 def git_url(source: str) -> str | None:

@@ -55,7 +55,11 @@ def fetch(source: str, url: str | None) -> Repository:
         SourceError: It is no repository, or does not answer.
     """
     if url is None:
-        hint = "put git+ before the URL, or .git at its end" if ":" in source else "is it right?"
+        hint = (
+            "put git+ before the URL, or .git at its end"
+            if ":" in source
+            else "is it there, and yours?"
+        )
         raise SourceError(f"the template {source} is no git repository: {hint}")
     if Path(url).is_absolute():
         return Repository(source, url, Path(url))

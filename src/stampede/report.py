@@ -143,4 +143,4 @@ def as_json(
         "findings": [asdict(finding) for finding in findings],
         "services": [asdict(outcome) for outcome in outcomes],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json.dumps(document, indent=2)

@@ -31,7 +31,11 @@ class Screen(AbstractContextManager["Screen"]):
         """Show how many of *total* services are done, if there is anybody to see it."""
         if self.json or self.quiet or not sys.stderr.isatty():
             return lambda _: None
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+        )
         self._progress = Progress(*columns, console=report.output(stderr=True), transient=True)
         self._progress.start()
         progress, task = self._progress, self._progress.add_task(self.command, total=total)

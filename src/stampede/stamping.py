@@ -89,6 +89,7 @@ def is_current(recorded: Mapping[str, Any], release: Release, resolved: Resolved
 def _create(order: Order, place: Place, resolved: Resolved, scratch: Path) -> Stamped:
     folder = place.folder
     taken = folder.is_symlink() or (folder.exists() and not _is_empty(folder))
+    taken = taken or any(parent.exists() and not parent.is_dir() for parent in folder.parents)
     if taken and not place.branch:
         raise AwaitsPersonError(f"{folder} exists, and has no {ANSWERS_FILE}: move it away")
     new = scratch / folder.name

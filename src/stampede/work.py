@@ -38,7 +38,9 @@ def prepare(source: str, versions: list[str], shelf: Path) -> dict[str, Release 
     for version in versions:
         try:
             tag = releases.tag_of(repository, version)
-            found[version] = releases.check_out(repository, tag, shelf)
+            release = releases.check_out(repository, tag, shelf)
+            questions.questionnaire(release.files)
+            found[version] = release
         except SourceError as error:
             found[version] = str(error)
     return found
