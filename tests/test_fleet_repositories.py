@@ -226,6 +226,29 @@ def test_a_template_without_a_release_is_taken_as_it_is(tmp_path: Path) -> None:
     assert (folder / "alpha.txt").read_text() == "being edited\n"
 
 
+def test_an_edit_that_copier_would_overwrite_in_silence_stops_the_update(tmp_path: Path) -> None:
+    """Its merge cannot read binary files, and leaves the template's; the text beside is merged."""
+    template = small_template(tmp_path / "template")
+    (template.root / "template/logo.bin").write_bytes(bytes(range(256)))
+    template.release("v1.0.1", {})
+    fleet = new_fleet(tmp_path / "fleet", template, version="v1.0.1")
+    folder = fleet.add("one")
+    assert fleet.apply().code == 0
+    logo = bytes(reversed(range(256)))
+    (folder / "logo.bin").write_bytes(logo)
+    edit(folder / "alpha.txt", "line 2\n", "by the team\n")
+    commit(folder, "The team's edits")
+    template.release("v1.1.0", {"alpha.txt": CHANGED})
+    fleet.want("v1.1.0")
+
+    applied = fleet.apply()
+
+    assert applied.code == 3
+    assert applied.states == {"one": "would lose edits"}
+    assert applied.services["one"]["lost"] == ["logo.bin"]
+    assert (folder / "logo.bin").read_bytes() == logo
+
+
 def test_status_shows_what_the_team_changed(template: Template, tmp_path: Path) -> None:
     """The template's files that are other than it wrote them; the team's own are theirs."""
     fleet = new_fleet(tmp_path / "fleet", template)
