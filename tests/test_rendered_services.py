@@ -17,7 +17,9 @@ import pytest
 from conftest import Render
 from support.instances import Instance, draw, encode
 from support.load import Outcome, post, send
+from support.ownership import owners
 from support.processes import run, succeed
+from support.repositories import git
 from support.services import HEADERS, Server, serve, settings
 from support.variants import FREE_TEXT, ONLY_SKLEARN, ONLY_XGBOOST, VARIANTS, Variant
 
@@ -110,6 +112,16 @@ def test_the_service_s_own_checks_pass(service: Service) -> None:
     """A new service starts green: its lock, its linter, its types and its tests."""
     succeed(["make", "lint"], cwd=service.root, seconds=300)
     succeed(["make", "test"], cwd=service.root, seconds=600)
+
+
+def test_what_work_leaves_behind_has_one_owner(service: Service) -> None:
+    """Git ignores what nobody shall keep; everything else is somebody's."""
+    git("init", "--quiet", cwd=service.root)
+
+    left = git("ls-files", "-z", "--others", "--exclude-standard", cwd=service.root).split("\0")
+
+    assert "uv.lock" in left
+    assert {path: found for path in left[:-1] if len(found := owners(Path(path))) != 1} == {}
 
 
 def test_predictions_are_those_of_the_model_itself(service: Service, server: Server) -> None:
