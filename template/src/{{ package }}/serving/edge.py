@@ -45,7 +45,7 @@ class Lifecycle:
 
 
 @dataclass(slots=True)
-class _Exchange:
+class Exchange:
     """One request and what became of it."""
 
     request_id: str
@@ -126,7 +126,7 @@ class Edge:
             await _end_after_body(receive, send)
 
     async def _respond(
-        self, exchange: _Exchange, scope: Scope, receive: Receive, send: Send
+        self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
     ) -> None:
         for check in self._checks:
             check(scope)
@@ -138,7 +138,7 @@ class Edge:
         else:
             await _send_json(await lane(body), send)
 
-    def _open(self, scope: Scope) -> _Exchange:
+    def _open(self, scope: Scope) -> Exchange:
         request_id = _request_id(scope["headers"])
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
@@ -149,7 +149,7 @@ class Edge:
             headers.append((b"x-model-digest", served[1].encode()))
         if self.lifecycle.draining:
             headers.append((b"connection", b"close"))
-        return _Exchange(request_id, headers, perf_counter())
+        return Exchange(request_id, headers, perf_counter())
 
     def _lane_of(self, scope: Scope) -> Lane | None:
         """Find the short way to an answer; whatever is unusual takes the long way."""
@@ -178,13 +178,16 @@ class Edge:
             if not message.get("more_body", False):
                 return b"".join(chunks)
 
-    def _close(self, scope: Scope, exchange: _Exchange) -> None:
+    def _route_of(self, scope: Scope) -> str:
+        """Name what answered; paths that no route has are the caller's invention, and one name."""
+        known = scope["path"] if scope["path"] in self.lifecycle.digests else "unmatched"
+        return str(getattr(scope.get("route"), "path", known))
+
+    def _close(self, scope: Scope, exchange: Exchange) -> None:
         seconds = perf_counter() - exchange.started
         path, method = scope["path"], scope["method"]
         served = self.lifecycle.digests.get(path)
-        # Paths that no route has are the caller's invention: they must not become label values.
-        known = path if served else "unmatched"
-        route = str(getattr(scope.get("route"), "path", known))
+        route = self._route_of(scope)
         self._metrics.observe(route, method, exchange.status, seconds)
         entry: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
