@@ -187,7 +187,7 @@ def test_a_killed_worker_fails_its_services_and_the_next_apply_makes_them(fleet:
     for number in range(6):
         fleet.add(f"s/{number}")
     process = started(fleet, "--json")
-    wait_for(lambda: _children_of_children(process.pid))
+    wait_for(lambda: list((fleet.root / "s").glob(".*.stampede")))
     for worker in _children_of_children(process.pid):
         os.kill(worker, signal.SIGKILL)
 

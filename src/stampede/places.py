@@ -107,17 +107,10 @@ def find(folder: Path, branch: str | None = None) -> Place:
 
     A new folder that its surrounding repository ignores is in none.
     """
-    start = folder
-    while not start.is_dir():
-        start = start.parent
-    try:
-        asked = ("--show-toplevel", "--git-path", "stampede")
-        answer = git("rev-parse", "--path-format=absolute", *asked, cwd=start)
-    except ProcessError as error:
-        if NO_REPOSITORY in str(error) or "must be run in a work tree" in str(error):
-            return Place(folder)
-        raise
-    top, notes = (Path(line) for line in answer.splitlines())
+    found = _repository(folder)
+    if found is None:
+        return Place(folder)
+    top, notes = found
     prefix = Path(os.path.realpath(folder)).relative_to(top).as_posix()
     prefix = "" if prefix == "." else prefix
     is_new = not (folder / ANSWERS_FILE).exists()
@@ -125,6 +118,24 @@ def find(folder: Path, branch: str | None = None) -> Place:
         return Place(folder)
     journal = notes / (prefix.replace("%", "%25").replace("/", "%2F") or "%2E")
     return Place(folder, top, prefix, journal, branch, _head(top, branch) if branch else "HEAD")
+
+
+def _repository(folder: Path) -> tuple[Path, Path] | None:
+    """Return the top of the repository that a folder is in, and where its notes belong."""
+    if (folder / ".git/HEAD").is_file():
+        # Most services, and no need to ask git, of a hundred that are up to date.
+        return Path(os.path.realpath(folder)), folder / ".git/stampede"
+    while not folder.is_dir():
+        folder = folder.parent
+    try:
+        asked = ("--show-toplevel", "--git-path", "stampede")
+        answer = git("rev-parse", "--path-format=absolute", *asked, cwd=folder)
+    except ProcessError as error:
+        if NO_REPOSITORY in str(error) or "must be run in a work tree" in str(error):
+            return None
+        raise
+    top, notes = (Path(line) for line in answer.splitlines())
+    return top, notes
 
 
 def _head(top: Path, branch: str) -> str | None:
