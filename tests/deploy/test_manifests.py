@@ -16,6 +16,7 @@ from support.variants import CHOICES, Variant
 pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("manifests")]
 
 KUBERNETES = "1.37"
+SERVICE = "tabular-inference"
 # Of these the cluster's own schemas know nothing: the API server is asked instead.
 CUSTOM = {
     "InferenceService",
@@ -29,7 +30,13 @@ EVERYWHERE = ["dashboard", "ingress", "networkpolicy", "pdb", "prometheusrule", 
 SETS = {
     "hpa": [*EVERYWHERE, "hpa", "topology-spread", "vpa"],
     "keda": [*EVERYWHERE, "keda", "topology-spread"],
+    "gcsfuse": ["gcsfuse"],
+    "s3fs": ["s3fs"],
 }
+# Instead of the claim, and so for the models that come from one.
+BUCKETS = {"gcsfuse", "s3fs"}
+# In an overlay of another overlay.
+ON_TOP = {"canary", "kserve"}
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +56,7 @@ def of_source(render: Render) -> Callable[[str], Rendering]:
         (source, kustomization)
         for source in CHOICES["model_source"]
         for kustomization in ("base", "overlays/dev", "overlays/prod", *SETS)
+        if source == "pvc" or kustomization not in BUCKETS
     ],
     ids="-".join,
 )
@@ -70,8 +78,10 @@ def objects(
 def test_every_component_is_in_a_set(of_source: Callable[[str], Rendering]) -> None:
     """A new component is validated with the others, or this fails."""
     root = of_source("pvc").root / "deploy/components"
-
-    assert {path.name for path in root.iterdir()} == {*SETS["hpa"], *SETS["keda"], "kserve"}
+    assert {path.name for path in root.iterdir()} == {
+        *(component for components in SETS.values() for component in components),
+        *ON_TOP,
+    }
 
 
 def test_the_cluster_s_schemas_accept_every_object(objects: Objects, tmp_path: Path) -> None:
@@ -111,6 +121,38 @@ def test_kserve_takes_over_the_pod_of_the_overlay(
     for kind, name in references(predictor):
         assert name in after.names(kind), (kind, name)
     validate(after, tmp_path)
+
+
+@pytest.mark.parametrize("source", CHOICES["model_source"])
+def test_two_versions_share_the_requests_by_weight(
+    source: str, of_source: Callable[[str], Rendering], tmp_path: Path
+) -> None:
+    """The second has objects, pods and a pin of its own; the first one's Service never finds it."""
+    need("kubectl")
+    pin = "MODEL_DIGESTS=iris=sha256:" + "1" * 64
+    settings = {"name": SERVICE, "behavior": "merge", "literals": [pin]}
+    overlay = with_components(of_source(source).root, SETS["hpa"], tmp_path)
+    first = kustomize(overlay)
+    second = kustomize(on_top(overlay, "canary", configMapGenerator=[settings]))
+
+    (ingress,) = second.of("Ingress")
+    annotations = ingress["metadata"]["annotations"]
+    pods = second.template["metadata"]["labels"]
+    assert annotations["nginx.ingress.kubernetes.io/canary"] == "true"
+    assert 0 < int(annotations["nginx.ingress.kubernetes.io/canary-weight"]) < 100
+    assert not within(pods, [first.one("Service")["spec"]["selector"]])
+    assert within(pods, [second.one("Service")["spec"]["selector"]])
+    assert within(
+        second.one("Service")["metadata"]["labels"],
+        [second.one("ServiceMonitor")["spec"]["selector"]["matchLabels"]],
+    )
+    assert second.settings()["MODEL_DIGESTS"] == pin.partition("=")[2]
+    names = {(found["kind"], found["metadata"]["name"]) for found in first.all}
+    shared = {(found["kind"], found["metadata"]["name"]) for found in second.all} & names
+    assert shared == set()
+    for kind, name in references(second.template["spec"]):
+        assert name in second.names(kind), (kind, name)
+    validate(second, tmp_path)
 
 
 def test_selectors_find_the_pods(objects: Objects) -> None:

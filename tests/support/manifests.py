@@ -74,7 +74,7 @@ def with_components(service: Path, components: Sequence[str], destination: Path)
     return overlay.parent
 
 
-def on_top(overlay: Path, component: str) -> Path:
+def on_top(overlay: Path, component: str, **more: object) -> Path:
     """Return an overlay of *overlay* that adds *component*, which sees all that it patches."""
     folder = overlay.with_name(f"{overlay.name}-{component}")
     folder.mkdir()
@@ -84,7 +84,7 @@ def on_top(overlay: Path, component: str) -> Path:
         "resources": [f"../{overlay.name}"],
         "components": [f"../../components/{component}"],
     }
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(content))
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(content | more))
     return folder
 
 
@@ -96,7 +96,8 @@ def references(pod: Manifest) -> Iterator[tuple[str, str]]:
             yield "PersistentVolumeClaim", claim["claimName"]
     for container in [*pod.get("initContainers", []), *pod["containers"]]:
         for source in container.get("envFrom", []):
-            yield "ConfigMap", source["configMapRef"]["name"]
+            if settings := source.get("configMapRef"):
+                yield "ConfigMap", settings["name"]
 
 
 def within(labels: Manifest, others: Iterable[Manifest]) -> bool:
