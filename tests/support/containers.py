@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 from uuid import uuid4
 
@@ -32,7 +33,8 @@ HARDENED = (
 
 
 def podman(*arguments: str | Path, seconds: float = 120) -> str:
-    return succeed(["podman", *arguments], cwd=ROOT, seconds=seconds)
+    # Podman's monitor leaves a note where it was started when a container runs out of memory.
+    return succeed(["podman", *arguments], cwd=Path(gettempdir()), seconds=seconds)
 
 
 def inspect(kind: str, name: str) -> dict[str, Any]:
