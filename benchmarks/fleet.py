@@ -47,11 +47,11 @@ def main() -> None:
     os.environ["COPIER_CACHE_DIR"] = str(WORK / "cache/copier")
     fleet = prepare(asked.services)
     stampede = [Path(sys.executable).with_name("stampede")]
-    options = [fleet, "--quiet", "--jobs", str(asked.jobs)]
+    options: list[str | Path] = [fleet, "--quiet", "--jobs", str(asked.jobs)]
     if asked.plan_only:
         measure(f"plan of {asked.services} new services", [*stampede, "plan", *options], {3})
         return
-    bare = [sys.executable, "-c", BARE, WORK / "template", WORK / "answers.yml", WORK / "bare"]
+    bare: list[str | Path] = [sys.executable, "-c", BARE, WORK / "template", WORK / "answers.yml", WORK / "bare"]
     measure(f"{asked.services} bare renderings", bare)
     measure("lint", [*stampede, "lint", *options])
     measure("plan, nothing there", [*stampede, "plan", *options], {3})

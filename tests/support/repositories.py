@@ -19,7 +19,8 @@ def commit(repository: Path, message: str, *, tag: str | None = None) -> None:
     if not (repository / ".git").exists():
         git("init", "--quiet", cwd=repository)
     git("add", "--all", cwd=repository)
-    git("commit", "--quiet", "--message", message, cwd=repository)
+    # A checkout may be at the very commit that is taken of it.
+    git("commit", "--quiet", "--allow-empty", "--message", message, cwd=repository)
     if tag:
         git("tag", tag, cwd=repository)
 
