@@ -51,7 +51,14 @@ def main() -> None:
     if asked.plan_only:
         measure(f"plan of {asked.services} new services", [*stampede, "plan", *options], {3})
         return
-    bare: list[str | Path] = [sys.executable, "-c", BARE, WORK / "template", WORK / "answers.yml", WORK / "bare"]
+    bare: list[str | Path] = [
+        sys.executable,
+        "-c",
+        BARE,
+        WORK / "template",
+        WORK / "answers.yml",
+        WORK / "bare",
+    ]
     measure(f"{asked.services} bare renderings", bare)
     measure("lint", [*stampede, "lint", *options])
     measure("plan, nothing there", [*stampede, "plan", *options], {3})
