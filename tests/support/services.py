@@ -90,14 +90,14 @@ def settings(service: Path, **others: str) -> dict[str, str]:
 
 
 @contextmanager
-def serve(service: Path, command: str) -> Iterator[Server]:
+def serve(service: Path, command: str, **variables: str) -> Iterator[Server]:
     """Run the service until the block ends; whatever happens, nothing of it outlives the block."""
     port, log = free_port(), service / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [service / ".venv/bin" / command, "serve"],
             cwd=service,
-            env=environment(**settings(service, PORT=str(port))),
+            env=environment(**settings(service, PORT=str(port), **variables)),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
