@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import Render
-from deploy.test_manifests import CUSTOM, SETS
-from support.manifests import Objects, kustomize, with_components
+from deploy.test_manifests import EVERYWHERE
+from support.manifests import Objects, kustomize, on_top, with_components
 from support.processes import run, succeed
 from support.services import free_port
-from support.tools import need
+from support.tools import TOOLS, cannot_run, need
 from support.variants import CHOICES, Variant
 
 pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("manifests")]
@@ -45,6 +45,16 @@ class Cluster:
         server = f"--server=https://127.0.0.1:{self.port}"
         access = [server, "--insecure-skip-tls-verify", "--token=test"]
         return run(["kubectl", *access, *arguments], cwd=self.folder, stdin=stdin)
+
+    def wait_until(self, *arguments: str) -> None:
+        """Wait until a command succeeds."""
+        deadline = time.monotonic() + START_SECONDS
+        while (done := self.kubectl(*arguments)).returncode:
+            assert time.monotonic() < deadline, done.stderr + self.log()
+            time.sleep(0.5)
+
+    def log(self) -> str:
+        return (self.folder / "server.log").read_text()[-4000:]
 
     def admit(self, *objects: object) -> subprocess.CompletedProcess[str]:
         """Apply *objects* as far as admission goes: nothing is stored, warnings are errors."""
@@ -89,32 +99,59 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         stack.enter_context(process(store, folder / "etcd.log"))
         stack.enter_context(process(server, folder / "server.log"))
         cluster = Cluster(port, folder)
-        deadline = time.monotonic() + START_SECONDS
-        while cluster.kubectl("get", "--raw=/readyz").returncode:
-            assert time.monotonic() < deadline, (folder / "server.log").read_text()[-4000:]
-            time.sleep(0.5)
+        cluster.wait_until("get", "--raw=/readyz")
         created = cluster.kubectl("create", "--filename=-", stdin=yaml.safe_dump(NAMESPACE))
         assert created.returncode == 0, created.stderr
+        define_custom_resources(cluster)
         yield cluster
 
 
+def define_custom_resources(cluster: Cluster) -> None:
+    """Teach the server what the operators would: the kinds of the components."""
+    folder = TOOLS / "definitions"
+    if not folder.exists():
+        cannot_run("no definitions of custom resources: .ci/install-tools brings them")
+    created = cluster.kubectl("create", f"--filename={folder}")
+    assert created.returncode == 0, created.stderr
+    cluster.wait_until("wait", "customresourcedefinitions", "--all", "--for=condition=Established")
+
+
 @pytest.fixture(scope="module", params=CHOICES["model_source"])
-def objects(
+def overlay(
     request: pytest.FixtureRequest, render: Render, tmp_path_factory: pytest.TempPathFactory
-) -> Objects:
-    """Return the overlay prod with every component that goes together, for a source of models."""
+) -> Path:
+    """Return the overlay prod with what goes with every scaler, for a source of models."""
     need("kubectl")
     answers = {"model_source": request.param, "auth": "api_key"}
     root = render(Variant(request.param, answers)).root
-    return kustomize(with_components(root, SETS["hpa"], tmp_path_factory.mktemp("prod")))
+    return with_components(root, EVERYWHERE, tmp_path_factory.mktemp("prod"))
+
+
+@pytest.fixture(scope="module")
+def objects(overlay: Path) -> Objects:
+    return kustomize(overlay)
 
 
 def test_the_api_server_admits_every_object(cluster: Cluster, objects: Objects) -> None:
-    """Strict validation, defaulting and admission of a current Kubernetes, without a warning."""
-    admitted = cluster.admit(*(found for found in objects.all if found["kind"] not in CUSTOM))
+    """Strict validation and admission of a current Kubernetes, custom resources included."""
+    admitted = cluster.admit(*objects.all)
 
     assert admitted.returncode == 0, admitted.stderr
-    assert admitted.stdout.count("(server dry run)") >= 8
+    assert admitted.stdout.count("(server dry run)") == len(objects.all) > 8
+
+
+# Where the models come from makes no difference to these.
+@pytest.mark.parametrize("overlay", ["pvc"], indirect=True)
+@pytest.mark.parametrize("addition", ["canary", "hpa", "keda", "kserve", "topology-spread", "vpa"])
+def test_the_api_server_admits_every_addition(
+    cluster: Cluster, overlay: Path, addition: str
+) -> None:
+    """Scalers, KServe and a second version fit the definitions of their operators."""
+    objects = kustomize(on_top(overlay, addition))
+
+    admitted = cluster.admit(*objects.all)
+
+    assert admitted.returncode == 0, admitted.stderr
 
 
 def test_pods_are_admitted_where_pod_security_is_restricted(
