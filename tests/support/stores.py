@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
+from threading import Event
 
 from support.processes import UV, environment
 from support.services import free_port
@@ -89,11 +90,13 @@ def _answers(port: int, path: str) -> bool:
 
 
 @contextmanager
-def stalling(port: int, after_bytes: int) -> Iterator[int]:
+def stalling(port: int, after_bytes: int) -> Iterator[tuple[int, Event]]:
     """Yield a port that leads to *port*, until a connection has carried so much in one direction.
 
-    From then on nothing moves on that connection, and nobody closes it before the block ends.
+    From then on nothing moves there, nobody closes the connection before the block ends, and the
+    event is set.
     """
+    stalled = Event()
     opened: list[socket.socket] = []
     with ExitStack() as sockets, ThreadPoolExecutor(64) as threads:
         listener = sockets.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -105,12 +108,12 @@ def stalling(port: int, after_bytes: int) -> Iterator[int]:
                     near = sockets.enter_context(listener.accept()[0])
                     far = sockets.enter_context(socket.create_connection(("127.0.0.1", port)))
                     opened.extend((near, far))
-                    threads.submit(_carry, near, far, after_bytes)
-                    threads.submit(_carry, far, near, after_bytes)
+                    threads.submit(_carry, near, far, after_bytes, stalled)
+                    threads.submit(_carry, far, near, after_bytes, stalled)
 
         threads.submit(accept)
         try:
-            yield listener.getsockname()[1]
+            yield listener.getsockname()[1], stalled
         finally:
             # This wakes whoever waits in one of them.
             for each in opened:
@@ -118,10 +121,12 @@ def stalling(port: int, after_bytes: int) -> Iterator[int]:
                     each.shutdown(socket.SHUT_RDWR)
 
 
-def _carry(source: socket.socket, target: socket.socket, left: int) -> None:
+def _carry(source: socket.socket, target: socket.socket, left: int, stalled: Event) -> None:
     with suppress(OSError):
         while left > 0 and (data := source.recv(min(left, 4096))):
             target.sendall(data)
             left -= len(data)
         if left > 0:
             target.shutdown(socket.SHUT_WR)
+        else:
+            stalled.set()
