@@ -33,6 +33,7 @@ class Protocol(HttpToolsProtocol):
     app: Edge
     _timer: asyncio.TimerHandle | None = None
     in_head = True
+    _refused = False
     # Received since a head or a piece of a body was complete: heads, framing and trailers.
     _unused_bytes = 0
 
@@ -50,13 +51,15 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and see to it that what is incomplete does not stay so."""
+        if self._refused:
+            return
         self._unset_keepalive_if_required()
         self._unused_bytes += len(data)
         try:
             self._parse(data)
         except HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
-        if self.transport.is_closing():
+        if self._refused or self.transport.is_closing():
             return
         # What comes after a request that was answered is a head, even if it is blank so far.
         if self.in_head or self.cycle.response_complete:
@@ -132,7 +135,15 @@ class Protocol(HttpToolsProtocol):
         head = b"".join(b"%b: %b\r\n" % header for header in response.raw_headers)
         body = bytes(response.body)
         self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + body)
-        self.transport.close()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.close()
+            return
+        # To close a connection that bytes still arrive on is to reset it, and the caller may then
+        # never read the answer: it ends in this direction, and the rest is thrown away for a while.
+        self._refused = True
+        self.transport.write_eof()
+        self._cancel_timer()
+        self._set_timer(self.app.lifecycle.header_timeout_seconds)
 
     def _set_timer(self, seconds: float) -> None:
         """Give the head or the body some time; what arrives in one piece needs no timer."""
@@ -141,7 +152,7 @@ class Protocol(HttpToolsProtocol):
 
     def _end_wait(self) -> None:
         # An answer that has begun was a refusal, which only waits for the body's end.
-        if self.in_head or self.cycle.response_started:
+        if self._refused or self.in_head or self.cycle.response_started:
             self.transport.close()
         else:
             self.cycle.scope["state"]["stalled"] = True
