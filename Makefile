@@ -3,7 +3,9 @@
 
 UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
-PYTEST := $(UV) run --locked pytest -n auto --maxprocesses 4 --dist loadgroup
+# One more than there are cores, since a test often waits for a server.
+PROCESSES := $(shell python3 -c 'import os; print(min(4, 1 + len(os.sched_getaffinity(0))))')
+PYTEST := $(UV) run --locked pytest -n $(PROCESSES) --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help

@@ -16,7 +16,7 @@ from support.services import free_port, serve
 from support.stores import BUCKET, mlflow, s3, stalling
 from support.variants import Variant, model
 
-pytestmark = pytest.mark.service
+pytestmark = pytest.mark.deploy
 
 MODEL = model("price", "xgboost")
 ARTIFACT, SEAL = "price.ubj", "price.manifest.json"
