@@ -3,9 +3,7 @@
 
 UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
-# One more than there are cores, since a test often waits for a server.
-PROCESSES := $(shell python3 -c 'import os; print(min(4, 1 + len(os.sched_getaffinity(0))))')
-PYTEST := $(UV) run --locked pytest -n $(PROCESSES) --dist loadgroup
+PYTEST := $(UV) run --locked pytest -n auto --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help

@@ -123,7 +123,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Updated:
     edited = contents(root)
     release(template)
 
-    updated = run(["make", "update", "COPIER_FLAGS=--trust"], cwd=root, seconds=120)
+    updated = run(["make", "update", "COPIER_FLAGS=--trust"], cwd=root, seconds=600)
 
     fresh = copy(template, folder / "fresh", DEFAULTS.answers, ref=AFTER)
     unmerged = set(unmerged_paths(root).split())

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.service
 # Fewer would mean that some promise has lost its test.
 FEWEST_TESTS = 100
 # Two minutes on two free cores; here other services are built beside it.
-FAULTS_SECONDS = 900
+FAULTS_SECONDS = 1200
 
 
 @pytest.mark.parametrize(

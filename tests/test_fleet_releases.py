@@ -32,7 +32,7 @@ def test_a_release_is_taken_over_as_by_copier(fleet: Fleet) -> None:
     for name, folder in copies.items():
         git("clone", "--quiet", str(fleet.root / name), str(folder), cwd=fleet.root)
         update = ["update", "--defaults", "--quiet", "--trust", "--vcs-ref", NEXT]
-        done = run([BIN / "copier", *update], cwd=folder, seconds=120)
+        done = run([BIN / "copier", *update], cwd=folder, seconds=600)
         assert done.returncode == 0, done.stderr
 
     refused = fleet.apply()

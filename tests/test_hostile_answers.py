@@ -14,7 +14,7 @@ from support.variants import Answers
 
 # Of memory, and of time: what a machine of a pipeline has.
 KIBIBYTES = 2_000_000
-SECONDS = 60
+SECONDS = 120
 MARKER = "somebody-was-here"
 REFUSED = r"^(Validation error|Invalid choice) for "
 

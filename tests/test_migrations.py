@@ -79,7 +79,7 @@ def test_make_update_says_how_to_agree_to_a_migration(tmp_path: Path) -> None:
     service = copy(repository(tmp_path / "template"), tmp_path / "service", CHURN, ref=BEFORE)
     commit(service, "Service")
 
-    updated = run(["make", "update"], cwd=service, seconds=120)
+    updated = run(["make", "update"], cwd=service, seconds=600)
 
     assert updated.returncode != 0
     (line,) = (line for line in updated.stderr.splitlines() if "COPIER_FLAGS=--trust" in line)

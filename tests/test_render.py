@@ -140,11 +140,11 @@ def every_framework(render: Render) -> Path:
     """Return the programs of an environment that has every library a service may import."""
     name = next(name for name in VARIANTS if name.startswith("every-kind-"))
     root = render(VARIANTS[name]).root
-    succeed([UV, "lock"], cwd=root, seconds=120)
+    succeed([UV, "lock"], cwd=root, seconds=600)
     succeed([UV, "sync", "--no-install-project"], cwd=root, seconds=600)
     # What the services of the other sources of models import.
     python = root / ".venv/bin/python"
-    succeed([UV, "pip", "install", "--python", python, "obstore", "urllib3"], cwd=root, seconds=120)
+    succeed([UV, "pip", "install", "--python", python, "obstore", "urllib3"], cwd=root, seconds=600)
     return root / ".venv/bin"
 
 
@@ -158,7 +158,7 @@ def test_the_types_hold(
     succeed(
         [every_framework / "mypy", "--strict", "--cache-dir", cache],
         cwd=rendering.root,
-        seconds=300,
+        seconds=900,
     )
 
 

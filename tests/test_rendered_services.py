@@ -110,8 +110,8 @@ def server(service: Service) -> Iterator[Server]:
 
 def test_the_service_s_own_checks_pass(service: Service) -> None:
     """A new service starts green: its lock, its linter, its types and its tests."""
-    succeed(["make", "lint"], cwd=service.root, seconds=300)
-    succeed(["make", "test"], cwd=service.root, seconds=600)
+    succeed(["make", "lint"], cwd=service.root, seconds=900)
+    succeed(["make", "test"], cwd=service.root, seconds=900)
 
 
 def test_what_work_leaves_behind_has_one_owner(service: Service) -> None:

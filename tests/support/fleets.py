@@ -12,7 +12,7 @@ import yaml
 from support.processes import BIN, run
 from support.repositories import commit, git
 
-SECONDS = 120
+SECONDS = 600
 ANSWERS_FILE = """\
 # Never edit by hand.
 {{ dict(_copier_answers | dictsort) | to_nice_yaml(indent=2, sort_keys=false) -}}

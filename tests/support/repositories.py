@@ -45,7 +45,7 @@ def snapshot(destination: Path, *, tag: str) -> Path:
 
 def copier(*arguments: str | Path, cwd: Path) -> str:
     """Run Copier's command line, which must succeed; never with `--trust`."""
-    return succeed([BIN / "copier", *arguments], cwd=cwd, seconds=120)
+    return succeed([BIN / "copier", *arguments], cwd=cwd, seconds=600)
 
 
 def copy(template: Path, service: Path, answers: dict[str, object], *, ref: str) -> Path:
