@@ -27,7 +27,7 @@ def run(
     command: Sequence[str | Path],
     *,
     cwd: Path,
-    seconds: float = 60,
+    seconds: float = 300,
     stdin: str = "",
     variables: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
@@ -45,7 +45,7 @@ def run(
 
 
 def succeed(
-    command: Sequence[str | Path], *, cwd: Path, seconds: float = 60, stdin: str = ""
+    command: Sequence[str | Path], *, cwd: Path, seconds: float = 300, stdin: str = ""
 ) -> str:
     """Run *command*, which must exit 0, and return its standard output."""
     done = run(command, cwd=cwd, seconds=seconds, stdin=stdin)
