@@ -15,12 +15,16 @@ demo: $(UV) ## Render the default service into build/demo, train it, serve it, a
 	@$(UV) run --locked --no-dev python scripts/demo.py
 
 .PHONY: test
-test: $(UV) ## Run everything that needs no container engine
-	$(PYTEST) -m "not deploy"
+test: $(UV) ## Run what needs no container engine and takes no whole service's time
+	$(PYTEST) -m "not deploy and not long"
 
 .PHONY: test-quick
 test-quick: $(UV) ## Run the tests of questions and renderings alone
-	$(PYTEST) -m "not deploy and not service"
+	$(PYTEST) -m "not deploy and not long and not service"
+
+.PHONY: test-long
+test-long: $(UV) ## Run the fault tests of whole services, and services made from artifacts
+	$(PYTEST) -m "long and not deploy"
 
 .PHONY: test-deploy
 test-deploy: $(UV) ## Run the tests that need containers, cluster tools or real clients

@@ -7,7 +7,7 @@ from conftest import Render
 from support.processes import succeed
 from support.variants import VARIANTS
 
-pytestmark = pytest.mark.service
+pytestmark = pytest.mark.long
 
 # Fewer would mean that some promise has lost its test.
 FEWEST_TESTS = 100
