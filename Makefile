@@ -3,7 +3,9 @@
 
 UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
-PYTEST := $(UV) run --locked pytest -n auto --maxprocesses 4 --dist loadgroup
+# How often a test that fails is run again, for machines that others use too: CI sets 1.
+RERUNS := 0
+PYTEST := $(UV) run --locked pytest -n auto --maxprocesses 4 --dist loadgroup --reruns $(RERUNS)
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -28,7 +30,7 @@ test-long: $(UV) ## Run the fault tests of whole services, and services made fro
 
 .PHONY: test-deploy
 test-deploy: $(UV) ## Run the tests that need containers, cluster tools or real clients
-	$(UV) run --locked --group deploy pytest -n 2 --dist loadgroup -m deploy
+	$(UV) run --locked --group deploy pytest -n 2 --dist loadgroup --reruns $(RERUNS) -m deploy
 
 .PHONY: bench
 bench: $(UV) ## Measure a rendered service beside the limit and beside other designs (needs wrk)
