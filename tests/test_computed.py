@@ -328,6 +328,7 @@ def test_attributes_follow_unicode_character_by_character(evaluate: Evaluate) ->
     assert {character for character in by_hand if character < "\u1d00"} == BY_HAND_BELOW_1D00
 
 
+@pytest.mark.service
 def test_attributes_follow_unicode_in_names_of_every_script(
     evaluate: Evaluate, specs: Callable[..., list[Spec]]
 ) -> None:
@@ -372,6 +373,7 @@ def test_the_lists_of_names_are_python_s_and_pydantic_s(evaluate: Evaluate) -> N
     assert set(modules) >= {name for name in sys.stdlib_module_names if name[0] != "_"}
 
 
+@pytest.mark.service
 def test_twenty_models_of_three_hundred_features_take_seconds(
     specs: Callable[..., list[Spec]],
 ) -> None:

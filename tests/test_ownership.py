@@ -52,6 +52,7 @@ def test_the_service_says_what_is_the_team_s(
     assert missing == []
 
 
+@pytest.mark.service
 def test_copier_rewrites_what_is_the_template_s_and_nothing_else(
     template: Path, tmp_path: Path
 ) -> None:

@@ -170,6 +170,7 @@ def test_the_same_answers_give_the_same_bytes(
     assert render(VARIANTS[name]).contents() == rendered(name).contents()
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("name", each(PLAUSIBLE))
 def test_the_command_line_writes_the_same_bytes_without_trust(
     name: str, rendered: Callable[[str], Rendering], template: Path, tmp_path: Path
