@@ -109,8 +109,9 @@ def server(service: Service) -> Iterator[Server]:
 
 
 def test_the_service_s_own_checks_pass(service: Service) -> None:
-    """A new service starts green: its lock, its linter, its types and its tests."""
+    """A new service starts green: its lock, linter, types, schema and tests."""
     succeed(["make", "lint"], cwd=service.root, seconds=900)
+    succeed(["make", "schema-check"], cwd=service.root)
     succeed(["make", "test"], cwd=service.root, seconds=900)
 
 
@@ -120,7 +121,7 @@ def test_what_work_leaves_behind_has_one_owner(service: Service) -> None:
 
     left = git("ls-files", "-z", "--others", "--exclude-standard", cwd=service.root).split("\0")
 
-    assert "uv.lock" in left
+    assert {"uv.lock", "openapi.json"} <= {*left}
     assert {path: found for path in left[:-1] if len(found := owners(Path(path))) != 1} == {}
 
 
