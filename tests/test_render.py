@@ -40,7 +40,7 @@ LITERAL_BRACES = {
 # docs/decisions/0017-the-size-of-a-service.md
 MAX_MODULE_LINES = 300
 MAX_FUNCTION_LINES = 40
-MAX_ENGINE_LINES_OF_CODE = 2_600
+MAX_ENGINE_LINES_OF_CODE = 3_300
 # What grows with the answers, and what the team writes.
 BESIDE_THE_ENGINE = {"contracts", "predictors", "routers", "training"}
 
@@ -60,7 +60,8 @@ LAYERS = [
     {"settings", "serving"},
     {"contracts", "predictors"},
     {"ml_models", "model_store"},
-    {"preload", "state"},
+    {"preload", "state", "tables"},
+    {"parity"},
     {"routers", "routes", "health"},
     {"open_inference"},
     {"app"},

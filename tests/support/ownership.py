@@ -12,6 +12,7 @@ PATTERNS = {
         "/src/*/predictors/*.py",
         "/src/*/routers/*.py",
         "/training/*.py",
+        "/training/parity/**",
         "/tests/team/**",
         "/deploy/overlays/**",
         "/.gitlab-ci.team.yml",
