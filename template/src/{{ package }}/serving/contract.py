@@ -199,6 +199,7 @@ class Contract:
             (index, encode) for index, encode in enumerate(self._encoders) if encode is not None
         )
         self._pack = struct.Struct(f"<{len(fields)}{self.dtype.char}").pack
+        self.row_bytes = len(fields) * self.dtype.itemsize
 
     def parse(self, body: bytes) -> bytes:
         """Turn one instance into one packed row of the matrix.
@@ -256,17 +257,17 @@ class Contract:
     def _pack_columns(self, columns: list[list[Any]], max_rows: int) -> bytes:
         rows = len(columns[0])
         _check_rows("/columns", rows, max_rows)
-        matrix = np.empty((rows, len(columns)), self.dtype)
-        for index, (feature, encode, values) in enumerate(
-            zip(self.features, self._encoders, columns)
-        ):
+        pack = struct.Struct(f"<{rows}{self.dtype.char}").pack
+        packed: list[bytes] = []
+        for feature, encode, values in zip(self.features, self._encoders, columns):
             if len(values) != rows:
                 pointer = json_pointer(("columns", feature.name))
                 message = f"Column should have {rows} values like the first, not {len(values)}"
                 error = FieldError(pointer=pointer, code="ragged", message=message)
                 raise ContractError("The columns differ in length", [error])
-            matrix[:, index] = [encode(value) for value in values] if encode else values
-        return matrix.tobytes()
+            packed.append(pack(*(map(encode, values) if encode else values)))
+        by_column = np.frombuffer(b"".join(packed), self.dtype).reshape(-1, rows)
+        return by_column.T.tobytes()
 
 
 def _check_rows(pointer: str, rows: int, max_rows: int) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from time import perf_counter
-from typing import Any
+from time import perf_counter, time
+from typing import TypeAlias
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,6 +23,8 @@ USABLE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 # What nginx logs for a client that went away before its answer.
 CLIENT_CLOSED_REQUEST = 499
+
+Headers: TypeAlias = dict[bytes, bytes]
 
 
 class ClientGoneError(Exception):
@@ -49,8 +50,11 @@ class Exchange:
     """One request and what became of it."""
 
     request_id: str
+    received: Headers
     headers: list[tuple[bytes, bytes]]
     started: float
+    served: tuple[str, str] | None
+    """The model that answers and its digest."""
     status: int = CLIENT_CLOSED_REQUEST
     answered: bool = False
     unread: bool = True
@@ -94,14 +98,15 @@ class Edge:
             return
         exchange = self._open(scope)
 
-        async def send_marked(message: Message) -> None:
+        # Not async itself: a coroutine less for each message.
+        def send_marked(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
                 exchange.answered = True
                 message["headers"] = [*message.get("headers", ()), *exchange.headers]
             elif exchange.unread:
                 message["more_body"] = True
-            await send(message)
+            return send(message)
 
         async def answer(error: Exception) -> None:
             response = await answer_error(Request(scope), error)
@@ -130,16 +135,18 @@ class Edge:
     ) -> None:
         for check in self._checks:
             check(scope)
-        body = await self._read_body(scope, receive)
+        body = await self._read_body(scope, exchange.received, receive)
         exchange.unread = False
-        lane = self._lane_of(scope)
+        lane = self._lane_of(scope, exchange.received)
         if lane is None:
             await self._app(scope, _replay(body, receive), send)
         else:
             await _send_json(await lane(body), send)
 
     def _open(self, scope: Scope) -> Exchange:
-        request_id = _request_id(scope["headers"])
+        # Of headers that are sent twice the first counts.
+        received: Headers = dict(reversed(scope["headers"]))
+        request_id = _request_id(received)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         state["task"] = asyncio.current_task()
@@ -149,20 +156,19 @@ class Edge:
             headers.append((b"x-model-digest", served[1].encode()))
         if self.lifecycle.draining:
             headers.append((b"connection", b"close"))
-        return Exchange(request_id, headers, perf_counter())
+        return Exchange(request_id, received, headers, perf_counter(), served)
 
-    def _lane_of(self, scope: Scope) -> Lane | None:
+    def _lane_of(self, scope: Scope, received: Headers) -> Lane | None:
         """Find the short way to an answer; whatever is unusual takes the long way."""
         lane = self.lifecycle.lanes.get(scope["path"])
         if lane is None or scope["method"] != "POST":
             return None
-        plain = _header(scope["headers"], b"content-type") == b"application/json"
-        return lane if plain else None
+        return lane if received.get(b"content-type") == b"application/json" else None
 
-    async def _read_body(self, scope: Scope, receive: Receive) -> bytes:
+    async def _read_body(self, scope: Scope, received: Headers, receive: Receive) -> bytes:
         if scope["method"] in ("GET", "HEAD"):
             return b""
-        declared = _header(scope["headers"], b"content-length")
+        declared = received.get(b"content-length")
         if declared is not None and int(declared) > self._max_body_bytes:
             raise BodyTooLargeError(f"The body is over {self._max_body_bytes} bytes")
         chunks: list[bytes] = []
@@ -186,24 +192,20 @@ class Edge:
     def _close(self, scope: Scope, exchange: Exchange) -> None:
         seconds = perf_counter() - exchange.started
         path, method = scope["path"], scope["method"]
-        served = self.lifecycle.digests.get(path)
         route = self._route_of(scope)
         self._metrics.observe(route, method, exchange.status, seconds)
-        entry: dict[str, Any] = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "level": "info",
-            "logger": "access",
-            "message": f"{method} {route}",
-            "request_id": exchange.request_id,
-            "method": method,
-            "path": path,
-            "status": exchange.status,
-            "duration_ms": round(seconds * 1000, 3),
-            "client": scope["client"][0] if scope.get("client") else None,
-        }
-        if served is not None:
-            entry["model"], entry["digest"] = served
-        self._access_log.write(entry)
+        client = scope["client"][0] if scope.get("client") else None
+        self._access_log.write(
+            time(),
+            exchange.request_id,
+            method,
+            route,
+            path,
+            exchange.status,
+            seconds,
+            client,
+            exchange.served,
+        )
 
 
 async def _send_json(body: bytes, send: Send) -> None:
@@ -238,17 +240,9 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
-    """Find a header's first value; names are lower case in ASGI."""
-    for key, value in headers:
-        if key == name:
-            return value
-    return None
-
-
-def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+def _request_id(received: Headers) -> str:
     """Keep the caller's request id where it is harmless in a log, or make one."""
-    given = _header(headers, b"x-request-id")
+    given = received.get(b"x-request-id")
     if given is not None and USABLE_REQUEST_ID.fullmatch(given):
         return given.decode("ascii")
     return new_request_id()

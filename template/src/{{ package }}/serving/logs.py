@@ -8,7 +8,7 @@ import sys
 import threading
 from collections import deque
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -17,6 +17,18 @@ STANDARD_FIELDS = {*vars(logging.makeLogRecord({})), "message", "asctime", "colo
 
 # POSIX keeps writes of up to PIPE_BUF bytes whole when several workers share one pipe.
 PIPE_BUF = 4096
+
+Access: TypeAlias = tuple[
+    float,  # time
+    str,  # request id
+    str,  # method
+    str,  # route
+    str,  # path
+    int,  # status
+    float,  # seconds
+    str | None,  # client
+    tuple[str, str] | None,  # model and digest
+]
 
 
 class JsonFormatter(logging.Formatter):
@@ -68,7 +80,8 @@ class AccessLog:
     def __init__(self, level: str) -> None:
         """Log requests, which are of level info, unless *level* is above that."""
         self._wanted = level in ("debug", "info")
-        self._entries: deque[dict[str, Any]] = deque()
+        self._entries: deque[Access] = deque()
+        self._second = (0, "")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
 
@@ -81,10 +94,10 @@ class AccessLog:
         self._stopping.set()
         self._thread.join()
 
-    def write(self, entry: dict[str, Any]) -> None:
+    def write(self, *access: *Access) -> None:
         """Note one request; it is on standard output some 50 ms later."""
         if self._wanted:
-            self._entries.append(entry)
+            self._entries.append(access)
 
     def _run(self) -> None:
         while not self._stopping.wait(self.INTERVAL_SECONDS):
@@ -94,13 +107,48 @@ class AccessLog:
     def _drain(self) -> None:
         chunk = b""
         while self._entries:
-            line = orjson.dumps(self._entries.popleft(), option=orjson.OPT_APPEND_NEWLINE)
+            line = self._format(*self._entries.popleft())
             if chunk and len(chunk) + len(line) > PIPE_BUF:
                 self._write(chunk)
                 chunk = b""
             chunk += line
         if chunk:
             self._write(chunk)
+
+    def _format(
+        self,
+        at: float,
+        request_id: str,
+        method: str,
+        route: str,
+        path: str,
+        status: int,
+        seconds: float,
+        client: str | None,
+        served: tuple[str, str] | None,
+    ) -> bytes:
+        entry = {
+            "time": self._time(at),
+            "level": "info",
+            "logger": "access",
+            "message": f"{method} {route}",
+            "request_id": request_id,
+            "method": method,
+            "path": path,
+            "status": status,
+            "duration_ms": round(seconds * 1000, 3),
+            "client": client,
+        }
+        if served is not None:
+            entry["model"], entry["digest"] = served
+        return orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
+
+    def _time(self, at: float) -> str:
+        """Write a time as elsewhere in the log; most lines are of the same second."""
+        second = int(at)
+        if second != self._second[0]:
+            self._second = (second, f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}")
+        return f"{self._second[1]}.{int(at % 1 * 1000):03}+00:00"
 
     @staticmethod
     def _write(chunk: bytes) -> None:

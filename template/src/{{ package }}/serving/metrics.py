@@ -25,6 +25,7 @@ class ModelMetrics:
         self._batch_rows = metrics.batch_rows.labels(model)
         self._predict_seconds = metrics.predict_seconds.labels(model)
         self._queued = metrics.queued.labels(model)
+        self._waiting = 0
         self._refused = {
             reason: metrics.refused.labels(model, reason)
             for reason in ("queue_full", "deadline", "nan", "error")
@@ -38,7 +39,9 @@ class ModelMetrics:
 
     def waiting(self, requests: int) -> None:
         """Note how many requests wait."""
-        self._queued.set(requests)
+        if requests != self._waiting:
+            self._waiting = requests
+            self._queued.set(requests)
 
     def refused(self, reason: str) -> None:
         """Count a request that got no prediction."""
