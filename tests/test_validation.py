@@ -157,3 +157,16 @@ def test_the_command_line_exits_non_zero_and_ends_with_the_message(
     assert copied.returncode != 0
     assert copied.stderr.rstrip().splitlines()[-1].endswith(message)
     assert [path.name for path in tmp_path.iterdir()] == ["answers.yml"]
+
+
+def test_to_explain_takes_a_model_that_can_be_explained(questions: Path, tmp_path: Path) -> None:
+    """An option that no model of the answers has would be a promise that nobody keeps."""
+    models = [{"name": "m", "framework": "onnx", "features": [FEATURE]}]
+    words = "true needs a model of framework xgboost, lightgbm, catboost in its native format"
+
+    assert_refused(
+        {"models": models, "explain": True},
+        f"Validation error for question 'explain': {words}",
+        questions=questions,
+        destination=tmp_path / "service",
+    )

@@ -106,7 +106,10 @@ CHOICES: dict[str, list[Any]] = {
     name: accepted(question["choices"])
     for name, question in QUESTIONS.items()
     if isinstance(question, dict) and len(accepted(question.get("choices", []))) > 1
-} | {"open_inference_protocol": [True, False]}
+} | {
+    "open_inference_protocol": [True, False],
+    "explain": [False, True],
+}
 
 
 def examples() -> Iterator[Variant]:
@@ -118,10 +121,16 @@ def examples() -> Iterator[Variant]:
 def pairs() -> Iterator[Variant]:
     """Yield answers in which every two values of different choices meet at least once."""
     names = ["models", *CHOICES]
-    for values in AllPairs([list(MODELS), *CHOICES.values()]):
+    for values in AllPairs([list(MODELS), *CHOICES.values()], filter_func=_are_allowed):
         answers = dict(zip(names, values, strict=True))
         label = "-".join(str(value).lower() for value in values)
         yield Variant(label, answers | {"models": MODELS[answers["models"]]})
+
+
+def _are_allowed(values: list[Any]) -> bool:
+    """Whether the first values may meet: no ONNX model can be explained."""
+    answers = dict(zip(["models", *CHOICES], values, strict=False))
+    return not (answers["models"] == "one-feature" and answers.get("explain"))
 
 
 FREE_TEXT = Variant("free-text", load(ROOT / "tests/free-text.yml"))

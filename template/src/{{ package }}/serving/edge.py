@@ -161,7 +161,7 @@ class Edge:
     def _lane_of(self, scope: Scope, received: Headers) -> Lane | None:
         """Find the short way to an answer; whatever is unusual takes the long way."""
         lane = self.lifecycle.lanes.get(scope["path"])
-        if lane is None or scope["method"] != "POST":
+        if lane is None or scope["method"] != "POST" or scope["query_string"]:
             return None
         return lane if received.get(b"content-type") == b"application/json" else None
 

@@ -52,11 +52,11 @@ class ServedModel:
             ArtifactError: the artifact is not what was sealed, or not what is pinned.
         """
         self.contract = contract
-        self._predictor = predictor
+        self.predictor = predictor
         artifact = open_artifact(contract, folder, pinned=pinned)
         self.manifest = artifact.manifest
         self.digest = artifact.manifest.digest
-        self._model = artifact.model
+        self.model = artifact.model
         self._names = tuple(feature.name for feature in contract.features)
         self._inline_rows = self._measure_inline_rows() if is_pass_through(predictor) else 0
         self._queue: ModelQueue | None = None
@@ -128,7 +128,7 @@ class ServedModel:
             PredictionError: the predictor's answer has another shape, or is not finite.
         """
         instances = Instances(self.contract.matrix(rows), self._names)
-        outputs = np.ascontiguousarray(self._predictor(instances, self._model))
+        outputs = np.ascontiguousarray(self.predictor(instances, self.model))
         expected = (len(instances.matrix), max(1, len(self.contract.answer.outputs)))
         if outputs.shape != expected:
             raise PredictionError("The model failed on this request") from ValueError(
