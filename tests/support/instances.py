@@ -30,7 +30,7 @@ def _value(feature: Feature, random: Random) -> Any:
 
 def _category(feature: Feature, random: Random) -> Any:
     values = feature["values"]
-    if feature.get("unknown") == "missing" and random.randrange(MISSING_EVERY) == 0:
+    if feature.get("unknown") in {"missing", "other"} and random.randrange(MISSING_EVERY) == 0:
         return "never seen" if isinstance(values[0], str) else max(values) + 1
     return random.choice(values)
 
@@ -52,5 +52,8 @@ def _encoded(value: Any, feature: Feature, framework: str) -> Any:
         return None if value is None else float(value)
     known = value in feature["values"]
     if framework == "catboost":
-        return str(value) if known else "nan"  # The only library that takes text.
+        # The only library that takes text.
+        return str(value) if known or (feature.get("unknown") == "other" and value) else "nan"
+    if value is not None and feature.get("unknown") == "other":
+        return [*feature["values"], value].index(value)
     return feature["values"].index(value) if known else None

@@ -73,6 +73,10 @@ class Known:
         self.values = values
 
 
+class Other(Known):
+    """Marks one whose other values are one more category, which training has not seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Feature:
     """One column of the matrix."""
@@ -103,7 +107,10 @@ def _encoder(feature: Feature, field: FieldInfo) -> Callable[[Any], float] | Non
         codes: dict[Label | None, float] = {
             value: float(code) for code, value in enumerate(feature.categories)
         }
-        return lambda value: codes.get(value, np.nan)
+        is_open = any(isinstance(mark, Other) for mark in field.metadata)
+        other = float(len(codes)) if is_open else np.nan
+        codes[None] = np.nan
+        return lambda value: codes.get(value, other)
     if NoneType in get_args(field.annotation):
         return lambda value: np.nan if value is None else value
     return None
