@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from stampede import __version__, commands, html_report
+from stampede import __version__, commands, html_report, model_cli
 from stampede.commands import Run, exit_code
 from stampede.errors import ProcessError, StampedeError, UsageError
 from stampede.orders import Options
@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help=(
-        "Stamp a fleet of services from one template, and keep them current.\n\n"
+        "Make services of trained models, and keep a fleet of them current.\n\n"
         "Exit codes: 0 clean or done, 1 failed, 2 usage or a bad fleet file, 3 changes or "
         "conflicts await a person."
     ),
@@ -178,6 +178,9 @@ def status(
         if html is not None:
             _write(html, html_report.page(f"Status of {fleet_file.name}", outcomes))
         screen.end(exit_code("status", outcomes), outcomes)
+
+
+model_cli.register(app, _examples)
 
 
 def _checked(branch: str | None) -> str | None:
