@@ -53,7 +53,8 @@ def _encoded(value: Any, feature: Feature, framework: str) -> Any:
     known = value in feature["values"]
     if framework == "catboost":
         # The only library that takes text.
-        return str(value) if known or (feature.get("unknown") == "other" and value) else "nan"
+        other = value is not None and feature.get("unknown") == "other"
+        return str(value) if known or other else "nan"
     if value is not None and feature.get("unknown") == "other":
         return [*feature["values"], value].index(value)
     return feature["values"].index(value) if known else None
