@@ -174,6 +174,7 @@ def test_a_model_has_every_key_and_its_defaults(specs: Callable[..., list[Spec]]
                 "nullable": False,
                 "values": [],
                 "unknown": "reject",
+                "personal": True,
             }
         ],
     }

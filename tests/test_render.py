@@ -60,7 +60,7 @@ LAYERS = [
     {"settings", "serving"},
     {"contracts", "predictors"},
     {"ml_models", "model_store"},
-    {"preload", "state", "tables"},
+    {"monitoring", "preload", "state", "tables"},
     {"parity"},
     {"routers", "routes", "health"},
     {"open_inference"},

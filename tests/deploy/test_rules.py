@@ -1,15 +1,15 @@
 """The alerts, by Prometheus' own tool: each fires on its series, and none on a healthy service."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from conftest import Render
 from support.processes import succeed
-from support.renderings import Rendering
 from support.texts import documents
 from support.tools import need
+from support.variants import Variant
 
 pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("manifests")]
 
@@ -34,6 +34,7 @@ HEALTHY: Series = {
     f'model_refused_total{{{JOB}, model="price", reason="nan"}}': f"5+0x{MINUTES}",
     f'model_info{{{JOB}, pod="a", model="price", digest="sha256:1"}}': f"1x{MINUTES}",
     f'model_info{{{JOB}, pod="b", model="price", digest="sha256:1"}}': f"1x{MINUTES}",
+    f'model_feature_drift{{{JOB}, pod="a", model="price", feature="rooms"}}': f"0.1x{MINUTES}",
 }
 # What is otherwise when something is wrong: series by name, None where they are gone.
 WRONG: dict[str, dict[str, str | None]] = {
@@ -59,15 +60,18 @@ WRONG: dict[str, dict[str, str | None]] = {
         f'model_info{{{JOB}, pod="b", model="price", digest="sha256:1"}}': None,
         f'model_info{{{JOB}, pod="b", model="price", digest="sha256:2"}}': f"1x{MINUTES}",
     },
+    "InferenceDrift": {
+        f'model_feature_drift{{{JOB}, pod="a", model="price", feature="rooms"}}': f"0.4x{MINUTES}",
+    },
 }
 
 
 @pytest.fixture(scope="module")
-def rules(rendered: Callable[[str], Rendering]) -> dict[str, Any]:
+def rules(render: Render) -> dict[str, Any]:
     """Return the groups of rules, as the operator hands them to Prometheus."""
     need("promtool")
     path = "deploy/components/prometheusrule/prometheusrule.yaml"
-    (manifest,) = documents(rendered("defaults").text(path))
+    (manifest,) = documents(render(Variant("drifting", {"drift": True})).text(path))
     spec: dict[str, Any] = manifest["spec"]
     return spec
 
@@ -100,6 +104,7 @@ def _carried(rules: dict[str, Any], name: str) -> dict[str, Any]:
         "InferenceRefused": {"model": "price", "reason": "queue_full"},
         "InferenceFailing": {"model": "price", "reason": "nan"},
         "InferenceModelsDiffer": {"model": "price"},
+        "InferenceDrift": {"model": "price", "feature": "rooms"},
     }
     labels = {"namespace": "ml"} | of_series.get(name, {}) | rule["labels"]
     return {"exp_labels": labels, "exp_annotations": rule["annotations"]}

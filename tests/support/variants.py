@@ -110,6 +110,8 @@ CHOICES: dict[str, list[Any]] = {
 } | {
     "open_inference_protocol": [True, False],
     "explain": [False, True],
+    "prediction_log": [False, True],
+    "drift": [False, True],
 }
 
 

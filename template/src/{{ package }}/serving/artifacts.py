@@ -14,10 +14,10 @@ from .contract import Contract
 from .manifest import (
     GoldenRows,
     Manifest,
-    manifest_path,
     read_manifest,
     sealed_features,
     sha256_of,
+    write_manifest,
 )
 from .runtimes import RUNTIMES
 
@@ -95,8 +95,7 @@ def seal_artifact(
         outputs=contract.answer.outputs,
         golden=golden,
     )
-    text = manifest.model_dump_json(indent=2)
-    manifest_path(folder, contract.name).write_text(f"{text}\n", encoding="utf-8")
+    write_manifest(manifest, folder)
     return manifest
 
 

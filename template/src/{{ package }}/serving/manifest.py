@@ -65,6 +65,16 @@ class GoldenRows(Frozen):
             )
 
 
+class FeatureShares(Frozen):
+    """How one feature was distributed in the rows that the model was trained on."""
+
+    name: str
+    edges: tuple[float, ...]
+    """Where a bin ends and the next begins; a category's code is a bin of its own."""
+    shares: tuple[float, ...]
+    """Share of the rows in each bin, and last of those without a value."""
+
+
 class Manifest(Frozen):
     """What `seal` writes beside the artifact, and what every start verifies."""
 
@@ -80,6 +90,8 @@ class Manifest(Frozen):
     features: tuple[SealedFeature, ...]
     outputs: tuple[Label, ...]
     golden: GoldenRows
+    distribution: tuple[FeatureShares, ...] | None = None
+    """Of each feature, where the service watches for drift."""
 
     @property
     def digest(self) -> str:
@@ -119,6 +131,12 @@ def sha256_of(data: bytes) -> str:
 def manifest_path(folder: Path, model: str) -> Path:
     """Where the manifest of *model* lies."""
     return folder / f"{model}.manifest.json"
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write *manifest* to where its model lies."""
+    text = manifest.model_dump_json(indent=2, exclude_none=True)
+    manifest_path(folder, manifest.model).write_text(f"{text}\n", encoding="utf-8")
 
 
 def read_manifest(folder: Path, model: str) -> Manifest:
