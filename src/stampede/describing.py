@@ -137,10 +137,20 @@ def _look_at_rows(column: Column, texts: list[str], framework: str) -> None:
         truths = samples.booleans(texts)
         column.example = None if not truths else truths[0]
     elif found:
+        found = _fitting(column, found)
         column.minimum, column.maximum = min(found), max(found)
         column.example = found[0]
     elif there:
         column.questions.append("the rows have text here, of which the artifact knows nothing")
+
+
+def _fitting(column: Column, found: list[Number]) -> list[Number]:
+    """Return numbers as the column's type has them: 3.0 of an int is 3."""
+    if column.type != "int":
+        return found
+    if any(value != int(value) for value in found):
+        column.questions.append("the rows have fractions here, which the artifact took for int")
+    return [int(value) for value in found]
 
 
 def _type(texts: list[str], found: list[Number] | None) -> str:
@@ -262,8 +272,8 @@ def written(answers: Iterable[Answer], others: Mapping[str, Any]) -> str:
 
 
 def _model_lines(each: Answer) -> Iterator[str]:
-    yield f"  # From {each.source}; TODO marks what it does not tell."
-    yield from (f"  # TODO {question}" for question in each.questions)
+    yield f"  # From {_line(each.source)}; TODO marks what it does not tell."
+    yield from (f"  # TODO {_line(question)}" for question in each.questions)
     mark = "-"
     for key, value in each.answers.items():
         if key != "features":
@@ -271,7 +281,11 @@ def _model_lines(each: Answer) -> Iterator[str]:
             mark = " "
     yield "    features:"
     for feature, remark in zip(each.answers["features"], each.remarks, strict=True):
-        yield f"      - {_flow(feature)}{'  # ' + ' '.join(remark.split()) if remark else ''}"
+        yield f"      - {_flow(feature)}{f'  # {_line(remark)}' if remark else ''}"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _flow(value: object) -> str:

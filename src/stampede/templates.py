@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlparse
 from stampede import __version__, releases
 from stampede.errors import SourceError, UsageError
 from stampede.fleet import LATEST
+from stampede.processes import git
 from stampede.questions import git_url
 from stampede.releases import Release
 
@@ -26,8 +27,10 @@ def release(named: str | None, shelf: Path) -> Release:
     try:
         return releases.check_out(repository, version, shelf)
     except SourceError:
-        # A checkout between two releases is served as it is committed.
-        return releases.check_out(repository, "HEAD", shelf)
+        # A checkout between two releases, as it is committed; of HEAD by that name Copier would
+        # take along what is not.
+        commit = git("rev-parse", "HEAD", cwd=repository.folder).strip()
+        return releases.check_out(repository, commit, shelf)
 
 
 def _named(text: str) -> tuple[str, str]:

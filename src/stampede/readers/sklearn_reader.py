@@ -6,6 +6,7 @@ Types, categories and gaps are those of the fitted parts that see a column first
 import json
 import math
 import sys
+import warnings
 from typing import Any
 
 # As the service: beyond what skops trusts by itself.
@@ -30,7 +31,9 @@ def load(file: str) -> Any:  # noqa: ANN401
 
 
 def read(file: str) -> dict[str, Any]:
-    estimator = load(file)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator = load(file)
     count = getattr(estimator, "n_features_in_", None)
     if count is None:
         sys.exit("error: is no fitted estimator: it does not know how many features it has")
@@ -49,7 +52,20 @@ def read(file: str) -> dict[str, Any]:
         "classes": None if classes is None else [whole(label) for label in classes.tolist()],
         "outputs": outputs,
         "columns": columns,
+        "questions": versions(caught),
     }
+
+
+def versions(caught: list[warnings.WarningMessage]) -> list[str]:
+    """Tell which other version of the library wrote the artifact, if it says so."""
+    messages: list[Any] = [warning.message for warning in caught]
+    found = {
+        f"was fitted with scikit-learn {told.original_sklearn_version}, and is read with"
+        f" {told.current_sklearn_version}: compare its predictions, or train it again"
+        for told in messages
+        if hasattr(told, "original_sklearn_version")
+    }
+    return sorted(found)
 
 
 def look(part: Any, columns: list[Column]) -> None:  # noqa: ANN401
@@ -71,6 +87,8 @@ def look(part: Any, columns: list[Column]) -> None:  # noqa: ANN401
 
 def look_at_steps(steps: list[Any], columns: list[Column]) -> None:
     for _, step in steps:
+        if step is None or step == "passthrough":
+            continue
         look(step, columns)
         if not keeps_columns(step):
             return
@@ -83,9 +101,12 @@ def look_at_last(part: Any, columns: list[Column]) -> None:  # noqa: ANN401
     elif hasattr(part, "statistics_"):
         accept_gaps(columns)
     elif hasattr(part, "__sklearn_tags__"):
+        tags = part.__sklearn_tags__().input_tags
+        if tags.string and not tags.two_d_array:
+            sys.exit("error: has a feature of free text, which a service does not have")
         for column in columns:
             column.setdefault("type", "float")
-        if part.__sklearn_tags__().input_tags.allow_nan and not hasattr(part, "transform"):
+        if tags.allow_nan and not hasattr(part, "transform"):
             accept_gaps(columns)
 
 
