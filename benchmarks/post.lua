@@ -1,22 +1,32 @@
--- Posts distinct bodies, one a line in the file that BODIES names, and prints its figures as JSON.
-local bodies = {}
-local thread_count = 0
-
-function setup(thread)
-  thread:set("offset", thread_count * 131)
-  thread_count = thread_count + 1
-end
+-- Posts distinct bodies, one a line in the file that BODIES names, or the whole file where HEADERS
+-- says so, or asks without a body; prints its figures as JSON.
+local requests = {}
+local position = 0
 
 function init(args)
-  for line in io.lines(os.getenv("BODIES")) do
-    bodies[#bodies + 1] = wrk.format("POST", os.getenv("TARGET"), {["content-type"] = "application/json"}, line)
+  local headers = {["content-type"] = "application/json"}
+  local whole = false
+  for name, value in string.gmatch(os.getenv("HEADERS") or "", "([^:\n]+): ([^\n]+)") do
+    headers[string.gsub(name, "_", "-")] = value
+    whole = true
   end
-  position = offset
+  local target = os.getenv("TARGET")
+  if os.getenv("BODIES") == "/dev/null" then
+    requests[1] = wrk.format("GET", target, {})
+  elseif whole then
+    local file = io.open(os.getenv("BODIES"), "rb")
+    requests[1] = wrk.format("POST", target, headers, file:read("*a"))
+    file:close()
+  else
+    for line in io.lines(os.getenv("BODIES")) do
+      requests[#requests + 1] = wrk.format("POST", target, headers, line)
+    end
+  end
 end
 
 function request()
-  position = position % #bodies + 1
-  return bodies[position]
+  position = position % #requests + 1
+  return requests[position]
 end
 
 function done(summary, latency)

@@ -1,147 +1,187 @@
-"""Turn samples into the table of goals, a table of figures, and a plot."""
+"""Turn what was measured into tables and plots."""
 
 import json
-import os
-import platform
-import statistics
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
+from benchmarks.goals import Goal, Record, bare, goals_of, median, number
+from benchmarks.versions import machine
 
-mpl.use("svg")
+OURS, THEIRS = "#1f6f5c", "#b8c4c0"
+CONNECTIONS = (1, 32, 256)
+SAMPLE_COLUMNS = (
+    "server",
+    "model",
+    "connections",
+    "CPU us",
+    "requests/s",
+    "p50 us",
+    "p99 us",
+    "p99.9 us",
+    "errors",
+    "MB",
+    "start s",
+)
 
-from matplotlib import pyplot as plt
 
-Samples = list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A ratio that is aimed at, and the one that was measured; None where a part was left out."""
-
-    what: str
-    aim: str
-    measured: float | None
-
-
-def write_report(samples: Samples, bare: dict[str, float], folder: Path) -> None:
-    """Write results.json, results.md and cpu.svg into *folder*, and print the tables."""
-    folder.mkdir(exist_ok=True)
-    record = {"machine": machine(), "bare_predict_us": bare, "samples": samples}
-    (folder / "results.json").write_text(json.dumps(record, indent=1) + "\n")
-    text = "\n".join(
-        [
-            "# Results",
-            "",
-            "One worker on one core, load on another, distinct rows, everything on.",
-            f"{record['machine']}",
-            "",
-            *goals_table(goals(samples, bare)),
-            "",
-            *figures_table(samples),
-            "",
-            f"The predict alone: XGBoost {bare['price']:.0f} us, forest {bare['forest']:.0f} us.",
-            "",
-        ]
-    )
-    (folder / "results.md").write_text(text)
-    plot(samples, bare, folder / "cpu.svg")
+def write_report(record: Record, folder: Path) -> None:
+    """Write results.json, README.md and the plots into *folder*, and print the tables."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"machine": machine(), **record}
+    goals = goals_of(record)
+    record["goals"] = [vars(goal) | {"is_met": goal.is_met} for goal in goals]
+    (folder / "results.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    text = "\n".join(text_of(record, goals))
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    draw(record, folder)
     print(text)
 
 
-def machine() -> str:
-    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-
-
-def median(samples: Samples, name: str, model: str, connections: int, key: str) -> float | None:
-    found = [
-        sample[key]
-        for sample in samples
-        if (sample["contestant"], sample["model"], sample["connections"])
-        == (name, model, connections)
-    ]
-    return statistics.median(found) if found else None
-
-
-def goals(samples: Samples, bare: dict[str, float]) -> list[Goal]:
-    def cpu(name: str, model: str = "price", connections: int = 32) -> float | None:
-        return median(samples, name, model, connections, "cpu_us")
-
-    raw = cpu("raw ASGI", connections=32)
-    limit = None if raw is None else raw + bare["price"]
-    p50 = [median(samples, name, "price", 1, "p50_us") for name in ("service", "raw ASGI")]
+def text_of(record: Record, goals: list[Goal]) -> list[str]:
+    """Compose the page of results."""
     return [
-        Goal(
-            "(raw ASGI + bare predict) / service, XGBoost", ">= 0.65", ratio(limit, cpu("service"))
-        ),
-        Goal(
-            "raw ASGI + predict / service",
-            ">= 0.95",
-            ratio(cpu("raw ASGI + predict"), cpu("service")),
-        ),
-        Goal(
-            "seed design / service, XGBoost, exact",
-            ">= 9",
-            ratio(cpu("seed design"), cpu("service")),
-        ),
-        Goal(
-            "seed design / service, forest, exact",
-            ">= 80",
-            ratio(cpu("seed design", "forest"), cpu("service", "forest")),
-        ),
-        Goal("service / raw ASGI, p50 at 1 connection", "<= 1.6", ratio(*p50)),
-        Goal(
-            "service at 256 connections / at 32",
-            "<= 1.20",
-            ratio(cpu("service", connections=256), cpu("service")),
-        ),
+        "# Results of `make bench`",
+        "",
+        f"On {record['machine']}.",
+        "One worker on one core, the load from wrk on another, distinct rows; request id, access",
+        "log, metrics, admission and deadline on. CPU time is that of the server's process tree;",
+        f"figures are medians of {record['rounds']} interleaved rounds.",
+        "",
+        "![CPU time per request](cpu.svg)",
+        "",
+        "![Latency and throughput](latency.svg)",
+        "",
+        "## Goals",
+        "",
+        "Ratios of CPU time per request for one row of XGBoost (200 trees of depth 6, 8 features)",
+        "at 32 connections, unless the row says otherwise.",
+        "",
+        *goals_table(goals),
+        "",
+        "## Requests",
+        "",
+        *samples_table(record),
+        "",
+        "The predict alone, in a loop over distinct rows, in us: XGBoost",
+        f"{_cell(bare(record))}, forest {_cell(bare(record, 'forest'))},",
+        f"XGBoost on 1,000 x 100 {_cell(bare(record, 'wide'))}.",
+        "",
+        "## Once",
+        "",
+        *extras_table(record),
+        "",
+        "## Versions",
+        "",
+        *[f"- {name}: {versions}" for name, versions in record["versions"].items()],
+        "",
+        *left_out_list(record),
     ]
 
 
-def ratio(over: float | None, under: float | None) -> float | None:
-    return None if over is None or under is None else over / under
-
-
-def goals_table(found: list[Goal]) -> list[str]:
-    rows = [
-        f"| {goal.what} | {goal.aim} | {'-' if goal.measured is None else f'{goal.measured:.2f}'} |"
-        for goal in found
-    ]
-    return ["| CPU per request, ratio | goal | measured |", "|---|---|---|", *rows]
-
-
-def figures_table(samples: Samples) -> list[str]:
-    lines = [
-        "| contestant | model | clients | CPU us | per s | p50 us | p99 us | p99.9 us | errors |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    keys = dict.fromkeys((s["contestant"], s["model"], s["connections"]) for s in samples)
-    for key in keys:
-        cells = [
-            f"{median(samples, *key, column):.0f}"
-            for column in ("cpu_us", "per_second", "p50_us", "p99_us", "p999_us", "errors")
-        ]
-        lines.append(f"| {' | '.join([*map(str, key), *cells])} |")
+def goals_table(goals: list[Goal]) -> list[str]:
+    lines = ["| | goal | measured | |", "|---|---|---|---|"]
+    for goal in goals:
+        unit = f" {goal.unit}" if goal.unit else ""
+        verdict = {None: "not measured", True: "met", False: "missed"}[goal.is_met]
+        aim = f"{goal.sign} {goal.aim:g}{unit}"
+        measured = "-" if goal.measured is None else f"{number(goal.measured)}{unit}"
+        lines.append(f"| {goal.what} | {aim} | {measured} | {verdict} |")
     return lines
 
 
-def plot(samples: Samples, bare: dict[str, float], path: Path) -> None:
-    """Draw CPU per request at 32 connections, both models, on a logarithmic axis."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), sharey=True)
-    names = list(dict.fromkeys(sample["contestant"] for sample in samples))
+def samples_table(record: Record) -> list[str]:
+    lines = [
+        f"| {' | '.join(SAMPLE_COLUMNS)} |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    keys = ("cpu_us", "per_second", "p50_us", "p99_us", "p999_us", "errors", "memory_mb")
+    samples = record["samples"]
+    rows = dict.fromkeys((s["server"], s["model"], s["connections"]) for s in samples)
+    for name, model, connections in rows:
+        figures = [
+            _cell(median(record, name, key, model, connections)) for key in (*keys, "start_seconds")
+        ]
+        lines.append(f"| {name} | {model} | {connections} | {' | '.join(figures)} |")
+    return lines
+
+
+def extras_table(record: Record) -> list[str]:
+    """Print whatever was measured once, as it is."""
+    lines = ["| | |", "|---|---|"]
+    for part, found in record["extras"].items():
+        lines += [f"| {part}: {name} | {value} |" for name, value in _flat(found)]
+    return lines
+
+
+def _flat(found: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for name, value in found.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{before}{name}, ")
+        else:
+            rows.append((f"{before}{name}", number(value)))
+    return rows
+
+
+def left_out_list(record: Record) -> list[str]:
+    if not record["left_out"]:
+        return []
+    lines = [f"- {name}: `{reason}`" for name, reason in record["left_out"].items()]
+    return ["## Left out", "", *lines, ""]
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else number(value)
+
+
+def draw(record: Record, folder: Path) -> None:
+    """Draw the plots, as SVG and as PNG."""
+    import matplotlib as mpl  # noqa: PLC0415 - only `make bench` has it
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    # The same figures make the same file.
+    mpl.rcParams["svg.hashsalt"] = "stampede"
+    figure, axes = plt.subplots(1, 2, figsize=(11, 5), width_ratios=(3, 2))
     for axis, model in zip(axes, ("price", "forest"), strict=True):
-        values = [median(samples, name, model, 32, "cpu_us") or 0 for name in names]
-        bars = axis.barh(
-            names, values, color=["#1f6f5c" if n == "service" else "#b8c4c0" for n in names]
-        )
-        axis.bar_label(bars, fmt="%.0f", padding=3)
-        axis.axvline(bare[model], linestyle=":", color="#444444")
-        axis.set_xscale("log")
-        axis.set_title({"price": "XGBoost, 200 trees", "forest": "RandomForest, 100 trees"}[model])
-        axis.set_xlabel("CPU per request, us (dotted: the predict alone)")
-        axis.invert_yaxis()
-        axis.margins(x=0.15)
+        _bars(axis, record, model)
+    _save(figure, folder / "cpu")
+    figure, axes = plt.subplots(1, 2, figsize=(11, 5))
+    names = [name for name in _names(record, "price") if "batching" not in name]
+    for axis, key, title in zip(
+        axes, ("p50_us", "per_second"), ("p50, us", "requests per second"), strict=True
+    ):
+        for name in names:
+            values = [median(record, name, key, "price", each) for each in CONNECTIONS]
+            width = 2.5 if name.startswith("service") else 1.0
+            axis.plot(CONNECTIONS, values, marker="o", label=name, linewidth=width)
+        axis.set(xscale="log", yscale="log", title=title, xlabel="connections")
+        axis.set_xticks(CONNECTIONS, map(str, CONNECTIONS))
+    axes[1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    _save(figure, folder / "latency")
+
+
+def _save(figure: Any, path: Path) -> None:
     figure.tight_layout()
-    figure.savefig(path)
+    figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+    figure.savefig(path.with_suffix(".png"), dpi=110)
+
+
+def _names(record: Record, model: str) -> list[str]:
+    found = (sample["server"] for sample in record["samples"] if sample["model"] == model)
+    return sorted(dict.fromkeys(found), key=lambda name: median(record, name, model=model) or 0)
+
+
+def _bars(axis: Any, record: Record, model: str) -> None:
+    names = _names(record, model)
+    values = [median(record, name, model=model) or 0 for name in names]
+    colours = [OURS if name.startswith("service") else THEIRS for name in names]
+    axis.bar_label(axis.barh(names, values, color=colours), fmt="%.0f", padding=3)
+    if alone := bare(record, model):
+        axis.axvline(alone, linestyle=":", color="#444444")
+    axis.set_xscale("log")
+    axis.set_title({"price": "XGBoost, 200 trees", "forest": "RandomForest, 100 trees"}[model])
+    axis.set_xlabel("CPU per request, us (dotted: the predict alone)")
+    axis.invert_yaxis()
+    axis.margins(x=0.15)

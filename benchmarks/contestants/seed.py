@@ -38,7 +38,7 @@ class Features(BaseModel):
     f7: float
 
 
-price = XGBRegressor()
+price = XGBRegressor(n_jobs=1)
 price.load_model(MODELS / "price.ubj")
 forest = joblib.load(MODELS / "forest.joblib")
 with warnings.catch_warnings():
