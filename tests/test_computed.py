@@ -159,6 +159,7 @@ def test_a_model_has_every_key_and_its_defaults(specs: Callable[..., list[Spec]]
         "description": "",
         "classes": [],
         "outputs": [],
+        "derived": [],
         "sample": None,
         "extension": "ubj",
         "features": [
@@ -175,6 +176,7 @@ def test_a_model_has_every_key_and_its_defaults(specs: Callable[..., list[Spec]]
                 "values": [],
                 "unknown": "reject",
                 "personal": True,
+                "max_length": None,
             }
         ],
     }

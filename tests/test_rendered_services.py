@@ -73,7 +73,7 @@ class Service:
             "artifact": str(artifact),
             "framework": declared["framework"],
             "classifies": declared["task"] == "classification",
-            "rows": [encode(i, declared["features"], declared["framework"]) for i in instances],
+            "rows": [encode(instance, declared) for instance in instances],
         }
         python = self.root / ".venv/bin/python"
         answer = json.loads(succeed([python, DIRECT], cwd=self.root, stdin=json.dumps(asked)))

@@ -129,6 +129,15 @@ def test_a_bad_feature_is_refused(rows: list[Row], questions: Path, tmp_path: Pa
     assert_models_refused(models, problems, questions=questions, destination=tmp_path / "service")
 
 
+@pytest.mark.parametrize("rows", chunks("derived"))
+def test_a_bad_derived_column_is_refused(rows: list[Row], questions: Path, tmp_path: Path) -> None:
+    """What is no number needs derived columns, and those are as exact as features."""
+    models = [{"name": f"m{n}", "features": [FEATURE]} | row[0] for n, row in enumerate(rows)]
+    problems = [f"model 'm{n}', {words}" for n, (_, words) in enumerate(rows)]
+
+    assert_models_refused(models, problems, questions=questions, destination=tmp_path / "service")
+
+
 @pytest.mark.parametrize("rows", chunks("feature_lists"))
 def test_a_bad_list_of_features_is_refused(
     rows: list[Row], questions: Path, tmp_path: Path

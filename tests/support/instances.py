@@ -1,5 +1,7 @@
 """Random instances of declared features, and what a model's library is given for them."""
 
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from random import Random
 from typing import Any
 
@@ -24,6 +26,11 @@ def _value(feature: Feature, random: Random) -> Any:
         return random.random() < 0.5
     if feature["type"] == "category":
         return _category(feature, random)
+    if feature["type"] == "string":
+        return "größe 1"[: random.randint(0, 7)]
+    if feature["type"] == "datetime":
+        zone = timezone(timedelta(hours=random.randint(-12, 12)))
+        return datetime.fromtimestamp(random.randint(0, 2**31), zone).isoformat()
     low, high = _bounds(feature)
     return random.randint(low, high) if feature["type"] == "int" else random.uniform(low, high)
 
@@ -42,9 +49,30 @@ def _bounds(feature: Feature) -> tuple[Any, Any]:
     return low, max(0, low) + UNBOUNDED if high is None else high
 
 
-def encode(instance: Instance, features: list[Feature], framework: str) -> list[Any]:
+def encode(instance: Instance, model: dict[str, Any]) -> list[Any]:
     """Return a row in the order of declaration, null where a value is missing."""
-    return [_encoded(instance[feature["name"]], feature, framework) for feature in features]
+    columns = [each for each in model["features"] if each["type"] not in {"datetime", "string"}]
+    derived = model.get("derived", [])
+    values = instance | {each["name"]: DERIVED[each["name"]](instance) for each in derived}
+    return [
+        _encoded(values[column["name"]], column, model["framework"])
+        for column in [*columns, *derived]
+    ]
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+# What a predictor is seeded with, for the columns of the variants.
+DERIVED: dict[str, Callable[[Instance], Any]] = {
+    "seen_hour": lambda row: (seen := _moment(row["seen at"])) and seen.hour,
+    "seen_weekday": lambda row: (seen := _moment(row["seen at"])) and seen.weekday(),
+    "notes_length": lambda row: len(row["notes"]),
+    "ratio": lambda row: row["weight"] / row["Height (m)"] if row["Height (m)"] else None,
+    "kind": lambda _: "x",
+    "late": lambda _: False,
+}
 
 
 def _encoded(value: Any, feature: Feature, framework: str) -> Any:

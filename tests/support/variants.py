@@ -73,6 +73,29 @@ TYPED = model(
     ],
 )
 
+# What is no number, and what is derived from it and from numbers.
+DERIVED = model(
+    "visit",
+    "xgboost",
+    features=[
+        {"name": "weight", **FLOAT},
+        {"name": "Height (m)", **FLOAT, "nullable": True},
+        {"name": "ward", "type": "category", "values": ["a", "b"]},
+        {"name": "seen at", "type": "datetime", "nullable": True},
+        {"name": "left", "type": "datetime", "example": "2026-03-01T21:40:00+01:00"},
+        {"name": "notes", "type": "string", "max_length": 50, "unit": "characters"},
+        {"name": "remark", "type": "string", "nullable": True, "example": "none"},
+    ],
+    derived=[
+        {"name": "seen_hour", "type": "int", "description": "Of the day"},
+        {"name": "seen_weekday", "type": "category", "values": [0, 1, 2, 3, 4, 5, 6]},
+        {"name": "notes_length", "type": "float"},
+        {"name": "ratio", "type": "float"},
+        {"name": "kind", "type": "category", "values": ["x", "y z"]},
+        {"name": "late", "type": "bool"},
+    ],
+)
+
 # Each shape is chosen for what its code looks like: lengths from one to many, every
 # framework, every task, every type of feature.
 MODELS: dict[str, list[Any]] = {
@@ -89,6 +112,9 @@ MODELS: dict[str, list[Any]] = {
         model("forest_bounds", "sklearn", "multioutput_regression", outputs=["low", "mid", "high"]),
         model("order", "lightgbm", "ranking"),
         TYPED,
+        DERIVED,
+        DERIVED | {"name": "visit_cat", "framework": "catboost"},
+        DERIVED | {"name": "visit_light", "framework": "lightgbm"},
     ],
     "many": [
         model("wide", "xgboost", features=[{"name": f"V{i}", **FLOAT} for i in range(300)]),
@@ -158,6 +184,7 @@ ONLY_XGBOOST = Variant(
             model("grade", "xgboost", "classification", classes=[3, 1, 2]),
             model("spread", "xgboost", "multioutput_regression", outputs=["low", "high"]),
             model("order", "xgboost", "ranking"),
+            DERIVED,
         ],
     },
 )

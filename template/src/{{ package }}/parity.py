@@ -149,7 +149,7 @@ def compare(
         ServiceError: a table is not what it should be, or a row is refused.
     """
     table = read_table(rows)
-    columns = {each.name: table.values(each.name, to_value(each)) for each in contract.features}
+    columns = _columns(table, contract)
     predictions = _expected(read_table(expected), contract)
     total, given = len(predictions.values), len(table.lines)
     if given != total:
@@ -175,11 +175,16 @@ def model_of(contracts: Sequence[Contract], rows: Path) -> Contract:
     if len(contracts) == 1:
         return contracts[0]
     columns = read_table(rows).columns.keys()
-    fitting = [each for each in contracts if columns >= {feature.name for feature in each.features}]
+    fitting = [each for each in contracts if columns >= {feature.name for feature in each.inputs}]
     if len(fitting) != 1:
         names = ", ".join(each.name for each in fitting or contracts)
         raise ParityError(f"{rows} does not tell which model it is for; name it: {names}")
     return fitting[0]
+
+
+def _columns(table: Table, contract: Contract) -> dict[str, list[Any]]:
+    fields = zip(contract.inputs, contract.instance.model_fields.values())
+    return {each.name: table.values(each.name, to_value(each, field)) for each, field in fields}
 
 
 def _batches(table: Table, columns: dict[str, list[Any]]) -> Iterator[tuple[int, bytes]]:

@@ -7,7 +7,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
 
 from .errors import ServiceError
 from .serving.contract import Feature, FeatureType
@@ -80,14 +83,21 @@ def read_table(path: Path) -> Table:
     return Table(path, dict(zip(header, zip(*rows))), lines)
 
 
-def to_value(feature: Feature) -> Callable[[str], Any]:
-    """How a cell becomes a value as a caller would send it; an empty cell is null."""
+def to_value(feature: Feature, field: FieldInfo) -> Callable[[str], Any]:
+    """How a cell becomes a value as a caller would send it.
+
+    An empty cell is null, but of a string that must not be null it is the empty text.
+    """
+    if feature.type == "string" and NoneType not in get_args(field.annotation):
+        return str
     if feature.type == "category":
         return _text if isinstance(feature.categories[0], str) else _integer
     converters: dict[FeatureType, Callable[[str], Any]] = {
         "float": _number,
         "int": _integer,
         "bool": _truth,
+        "datetime": _text,
+        "string": _text,
     }
     return converters[feature.type]
 

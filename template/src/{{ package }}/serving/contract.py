@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 import numpy as np
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     FailFast,
@@ -19,12 +20,12 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
-from ..errors import MAX_ERRORS, ContractError, json_pointer
-from ..types import ArtifactFormat, FieldError, Framework, Label, Matrix, Task
+from ..types import ArtifactFormat, Framework, Label, Matrix, Task
 from .answers import Answer
-from .reading import Absent, for_reading, marked
+from .reading import for_reading, marked
+from .refusals import MAX_COUNTED_ERRORS, check_columns, check_rows, contract_error
 
 DTYPES: dict[Framework, Literal["f4", "f8"]] = {
     "catboost": "f8",
@@ -35,11 +36,9 @@ DTYPES: dict[Framework, Literal["f4", "f8"]] = {
 }
 """The width that each framework computes in, so that no value is rounded on the way in."""
 
-MAX_COUNTED_ERRORS = 65_536
-
 STRICT = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
-FeatureType: TypeAlias = Literal["float", "int", "bool", "category"]
+FeatureType: TypeAlias = Literal["float", "int", "bool", "category", "datetime", "string"]
 
 
 class Instance(BaseModel):
@@ -79,7 +78,7 @@ class Other(Known):
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One column of the matrix."""
+    """One column of the matrix, or a request's value of which the team derives some."""
 
     name: str
     type: FeatureType
@@ -97,7 +96,13 @@ class Feature:
                 return cls(name, "category", mark.values)
         if get_origin(annotation) is Literal:
             return cls(name, "category", get_args(annotation))
-        types: dict[Any, FeatureType] = {float: "float", int: "int", bool: "bool"}
+        types: dict[Any, FeatureType] = {
+            float: "float",
+            int: "int",
+            bool: "bool",
+            str: "string",
+            AwareDatetime: "datetime",
+        }
         return cls(name, types[annotation])
 
 
@@ -146,27 +151,6 @@ def _batch_type(instance: type[Instance], columns: type[Instance], *marks: Any) 
     )
 
 
-def _contract_error(error: ValidationError) -> ContractError:
-    """Name every wrong field by its path, up to a readable number of them."""
-    count = error.error_count()
-    if count > MAX_COUNTED_ERRORS:
-        message = f"More than {MAX_COUNTED_ERRORS} values are wrong or unknown"
-        errors = [FieldError(pointer="", code="too_many_errors", message=message)]
-    else:
-        found = error.errors(include_url=False, include_context=False)
-        errors = [_field_error(item) for item in found[:MAX_ERRORS]]
-    values = "1 value does" if count == 1 else f"{count} values do"
-    return ContractError(f"{values} not satisfy the contract", errors)
-
-
-def _field_error(item: ErrorDetails) -> FieldError:
-    location, value = item["loc"], item["input"]
-    if isinstance(value, Absent):
-        pointer = json_pointer((*location[:-1], value.name))
-        return FieldError(pointer=pointer, code="missing", message="Field required")
-    return FieldError(pointer=json_pointer(location), code=item["type"], message=item["msg"])
-
-
 class Contract:
     """What a model is, what it accepts and what it answers."""
 
@@ -200,8 +184,10 @@ class Contract:
         )
         self.dtype = np.dtype(DTYPES[framework])
         fields = instance.model_fields
-        self.features = tuple(Feature.from_field(*item) for item in fields.items())
-        self._encoders = tuple(map(_encoder, self.features, fields.values()))
+        # What a request has, and what the matrix has: the same, unless columns are derived.
+        self.inputs = tuple(Feature.from_field(*item) for item in fields.items())
+        self.features = self.inputs
+        self._encoders = tuple(map(_encoder, self.inputs, fields.values()))
         self._to_encode = tuple(
             (index, encode) for index, encode in enumerate(self._encoders) if encode is not None
         )
@@ -217,7 +203,7 @@ class Contract:
         try:
             return self._row(self._instance.model_validate_json(body))
         except ValidationError as error:
-            raise _contract_error(error) from None
+            raise contract_error(error) from None
 
     def parse_batch(self, body: bytes, max_rows: int) -> bytes:
         """Turn a batch, given by rows or by columns, into packed rows.
@@ -229,9 +215,9 @@ class Contract:
         try:
             batch = self._batch_for(body).model_validate_json(body)
         except ValidationError as error:
-            raise _contract_error(error) from None
+            raise contract_error(error) from None
         if batch.columns is None:
-            _check_rows("/instances", len(batch.instances), max_rows)
+            check_rows("/instances", len(batch.instances), max_rows)
             return b"".join(map(self._row, batch.instances))
         return self._pack_columns(list(vars(batch.columns).values()), max_rows)
 
@@ -252,7 +238,7 @@ class Contract:
     def example(self) -> dict[str, Any]:
         """Compose a valid instance of the features' declared examples."""
         fields = self.instance.model_fields.values()
-        names = (feature.name for feature in self.features)
+        names = (feature.name for feature in self.inputs)
         return {name: field.examples[0] for name, field in zip(names, fields) if field.examples}
 
     def _row(self, instance: Instance) -> bytes:
@@ -262,23 +248,11 @@ class Contract:
         return self._pack(*values)
 
     def _pack_columns(self, columns: list[list[Any]], max_rows: int) -> bytes:
-        rows = len(columns[0])
-        _check_rows("/columns", rows, max_rows)
+        rows = check_columns(self.features, columns, max_rows)
         pack = struct.Struct(f"<{rows}{self.dtype.char}").pack
-        packed: list[bytes] = []
-        for feature, encode, values in zip(self.features, self._encoders, columns):
-            if len(values) != rows:
-                pointer = json_pointer(("columns", feature.name))
-                message = f"Column should have {rows} values like the first, not {len(values)}"
-                error = FieldError(pointer=pointer, code="ragged", message=message)
-                raise ContractError("The columns differ in length", [error])
-            packed.append(pack(*(map(encode, values) if encode else values)))
+        packed = [
+            pack(*(map(encode, values) if encode else values))
+            for encode, values in zip(self._encoders, columns)
+        ]
         by_column = np.frombuffer(b"".join(packed), self.dtype).reshape(-1, rows)
         return by_column.T.tobytes()
-
-
-def _check_rows(pointer: str, rows: int, max_rows: int) -> None:
-    if rows > max_rows:
-        message = f"A batch should have at most {max_rows} rows, not {rows}"
-        error = FieldError(pointer=pointer, code="too_many_rows", message=message)
-        raise ContractError("The batch is too large", [error])

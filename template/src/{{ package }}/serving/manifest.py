@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -75,6 +75,13 @@ class FeatureShares(Frozen):
     """Share of the rows in each bin, and last of those without a value."""
 
 
+class DerivedRows(Frozen):
+    """Instances as callers send them, and the rows of the matrix that they were at sealing."""
+
+    instances: list[dict[str, Any]]
+    rows: list[list[float | None]]
+
+
 class Manifest(Frozen):
     """What `seal` writes beside the artifact, and what every start verifies."""
 
@@ -92,6 +99,7 @@ class Manifest(Frozen):
     golden: GoldenRows
     distribution: tuple[FeatureShares, ...] | None = None
     """Of each feature, where the service watches for drift."""
+    derived: DerivedRows | None = None
 
     @property
     def digest(self) -> str:
