@@ -16,7 +16,7 @@ from benchmarks.places import BODIES, HERE, LOAD_CORE, PORT, SERVER_CORE, WORK, 
 from benchmarks.places import environment as variables_with
 from benchmarks.servers import Server
 
-START_SECONDS = 120
+START_SECONDS = 180
 END_SECONDS = 15
 TICKS = os.sysconf("SC_CLK_TCK")
 LOG = WORK / "server.log"
@@ -103,7 +103,8 @@ def _wait_until_answering(server: Server, process: subprocess.Popen[bytes]) -> N
                 return
         time.sleep(0.02)
     said = LOG.read_text(errors="replace").strip().splitlines() or ["nothing"]
-    raise FailedError(f"does not answer: {said[-1][:200]}")
+    errors = [line for line in said if "Error" in line]
+    raise FailedError(f"does not answer: {(errors or said)[-1][:200]}")
 
 
 def _wait_until_free() -> None:

@@ -30,6 +30,8 @@ def environment(**others: str) -> dict[str, str]:
         "BENTOML_DO_NOT_TRACK": "True",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Its workers are to run in its own environment, not in that of whoever started this.
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "OMP_NUM_THREADS": "1",
     }
     kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}

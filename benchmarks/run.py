@@ -15,6 +15,7 @@ Examples:
 import argparse
 import json
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ def main() -> None:
     chosen = _arguments()
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing: install it first (the package wrk on Debian and Ubuntu)")
+    # Whoever ends the run ends the servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     WORK.mkdir(parents=True, exist_ok=True)
     if chosen.keep and (BODIES / "price.fields").exists():
         left_out = missing_services()
@@ -117,7 +120,12 @@ def _loads(server: Server, running: Running, seconds: int) -> Iterator[dict[str,
         load(bodies, path, 8, 1)  # warm-up
         # The second model is there for what a prediction costs, not for how it scales.
         for connections in CONNECTIONS if model == "price" else (32,):
-            yield {"model": model} | measured_load(running, bodies, path, connections, seconds)
+            try:
+                figures = measured_load(running, bodies, path, connections, seconds)
+            except FailedError as error:  # too slow for this load; the others still count
+                say(f"  {model}: {error}")
+            else:
+                yield {"model": model} | figures
 
 
 if __name__ == "__main__":

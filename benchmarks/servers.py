@@ -207,7 +207,14 @@ PEERS_BY_NAME = {
         Peer("flask", ("flask", "gunicorn", "gevent", *LIBRARIES), _flask),
         Peer(
             "mlserver",
-            ("mlserver", "mlserver-xgboost", "pandas<3", "scikit-learn>=1.9,<1.10"),
+            (
+                "mlserver",
+                "mlserver-xgboost",
+                # What its dependencies allow, but it cannot run with.
+                "pandas<3",
+                "uvloop<0.22",
+                "scikit-learn>=1.9,<1.10",
+            ),
             _mlserver,
             _prepare_mlserver,
         ),
