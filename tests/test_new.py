@@ -5,6 +5,8 @@ them categories that training had not seen, gaps, and keys in another order.
 """
 
 import json
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,31 @@ ARTIFACTS = {
     "onnx_classifier": ".onnx",
 }
 SECONDS = 1800
+# What the models of changed contracts predict, at most how far from their libraries.
+PREDICT = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from ten_models.errors import ServiceError
+from ten_models.ml_models import CONTRACTS
+from ten_models.serving.runtimes import RUNTIMES
+
+said = {}
+for contract in CONTRACTS:
+    if contract.name not in ("sk_columns", "sk_boosting", "cat_frame", "lgb_frame"):
+        continue
+    folder = Path(sys.argv[1])
+    told = json.loads((folder / f"{contract.name}.expected.json").read_text())
+    data = (folder / "ten-models/models" / contract.artifact).read_bytes()
+    body = json.dumps({"instances": told["instances"]}).encode()
+    try:
+        model = RUNTIMES[contract.framework].load(data, contract)
+        found = model.predict(contract.matrix(contract.parse_batch(body, 1000)))
+        said[contract.name] = float(np.abs(found - np.array(told["outputs"])).max())
+    except ServiceError as error:
+        said[contract.name] = str(error)
+print(json.dumps(said))
+"""
 # Of the largest prediction of an output.
 TOLERANCE = 1e-6
 
@@ -127,6 +154,37 @@ def test_a_category_that_the_library_refuses_is_refused(trained: Path, server: S
 
     assert status == 422
     assert [error["pointer"] for error in problem["errors"]] == ["/bmi"]
+
+
+def test_values_in_another_order_change_no_prediction(
+    service: Path, trained: Path, tmp_path: Path
+) -> None:
+    """Where an artifact knows its categories by name; LightGBM, by order, refuses another one."""
+    shutil.copytree(service / "src", tmp_path / "src")
+    for name in ("sk_columns", "sk_boosting", "cat_frame", "lgb_frame"):
+        contract = tmp_path / f"src/ten_models/contracts/{name}.py"
+        text = contract.read_text()
+        values = re.findall(r'            "\w+",\n' * 2, text)
+        assert values, text
+        for pair in values:
+            first, second = pair.splitlines(keepends=True)
+            text = text.replace(pair, second + first)
+        contract.write_text(text)
+
+    done = run(
+        [service / ".venv/bin/python", "-c", PREDICT, trained],
+        cwd=tmp_path,
+        variables={"PYTHONPATH": str(tmp_path / "src")},
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "sk_columns": 0,
+        "sk_boosting": 0,
+        "cat_frame": 0,
+        "lgb_frame": "was fitted on the categories [['full', 'light'], ['brown', 'red', 'violet']],"
+        " in this order",
+    }
 
 
 def test_the_first_call_is_as_told(service: Path, server: Server) -> None:
