@@ -64,7 +64,7 @@ LAYERS = [
     {"monitoring", "preload", "state", "tables"},
     {"parity"},
     {"routers", "routes", "health"},
-    {"open_inference"},
+    {"open_inference", "mlflow_protocol"},
     {"app"},
     {"cli"},
 ]

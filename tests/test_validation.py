@@ -74,6 +74,7 @@ def test_the_questions_are_the_interface() -> None:
         "ci",
         "auth",
         "open_inference_protocol",
+        "mlflow_invocations",
         "explain",
         "prediction_log",
         "drift",

@@ -7,10 +7,11 @@ from random import Random
 from typing import Any
 
 import pytest
+from conftest import Render
 from support.instances import draw
 from support.processes import UV, succeed
 from support.services import Server, serve
-from support.variants import DEFAULTS
+from support.variants import DEFAULTS, Variant
 
 pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("containers")]
 
@@ -23,6 +24,8 @@ OPEN_INFERENCE = {
     "kserve_rest.py": ["kserve==0.21.0"],
     "mlserver_types.py": ["mlserver==1.7.1", "pandas<3"],
 }
+MLFLOW = "mlflow_scoring.py"
+PACKAGES = OPEN_INFERENCE | {MLFLOW: ["mlflow-skinny==3.17.2", "pandas", "requests", "scipy"]}
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +42,7 @@ def asked() -> list[dict[str, Any]]:
         {
             "name": model["name"],
             "endpoint": model["endpoint"],
+            "features": [feature["name"] for feature in model["features"]],
             "instances": [
                 {
                     name: round(value * 8) / 8 if isinstance(value, float) else value
@@ -66,7 +70,7 @@ def expected(server: Server, asked: list[dict[str, Any]]) -> dict[str, list[Any]
 def speak(script: str, url: str, asked: object, cwd: Path) -> dict[str, Any]:
     """Run a client with its packages, and return what it says it was answered."""
     options = ["--isolated", "--no-project", "--python", "3.11"]
-    options += [part for package in OPEN_INFERENCE[script] for part in ("--with", package)]
+    options += [part for package in PACKAGES[script] for part in ("--with", package)]
     command: list[str | Path] = [UV, "run", *options, "python", SCRIPTS / script, url]
     output = succeed(command, cwd=cwd, seconds=600, stdin=json.dumps(asked))
     answers: dict[str, Any] = json.loads(output.splitlines()[-1])
@@ -88,5 +92,32 @@ def test_clients_of_the_open_inference_protocol_are_answered(
     answers = speak(script, f"{scheme}127.0.0.1:{server.port}", asked, tmp_path)
 
     assert len(answers) >= 2 * len(asked)
+    for form, predictions in answers.items():
+        assert predictions == pytest.approx(expected[form.partition(",")[0]], rel=1e-6), form
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(service: Path, render: Render) -> Iterator[Server]:
+    """Serve the models of the service with a rendering that answers MLflow's callers too."""
+    root = render(Variant("mlflow", {"mlflow_invocations": True})).root
+    for name in ("models", "uv.lock"):
+        (root / name).symlink_to(service / name)
+    succeed(["make", "setup"], cwd=root, seconds=600)
+    with serve(root, DEFAULTS.service_name) as server:
+        yield server
+
+
+def test_mlflow_s_own_client_is_answered(
+    mlflow_server: Server,
+    asked: list[dict[str, Any]],
+    expected: dict[str, list[Any]],
+    tmp_path: Path,
+) -> None:
+    """What its helpers write is taken, and what is answered they read: the same predictions."""
+    url = f"http://127.0.0.1:{mlflow_server.port}"
+
+    answers = speak(MLFLOW, url, asked, tmp_path)
+
+    assert len(answers) > 5 * len(asked)
     for form, predictions in answers.items():
         assert predictions == pytest.approx(expected[form.partition(",")[0]], rel=1e-6), form

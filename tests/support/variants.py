@@ -135,6 +135,7 @@ CHOICES: dict[str, list[Any]] = {
     if isinstance(question, dict) and len(accepted(question.get("choices", []))) > 1
 } | {
     "open_inference_protocol": [True, False],
+    "mlflow_invocations": [False, True],
     "explain": [False, True],
     "prediction_log": [False, True],
     "drift": [False, True],
