@@ -47,13 +47,17 @@ class Instance(BaseModel):
     model_config = STRICT
 
 
+def _describe_one_form(schema: dict[str, Any]) -> None:
+    """Say that exactly one property is given, as generators of clients can read it."""
+    schema["minProperties"] = schema["maxProperties"] = 1
+    for form in schema["properties"].values():
+        form.pop("default", None)
+
+
 class Batch(BaseModel):
     """Many rows in one request, by row or by column."""
 
-    model_config = ConfigDict(
-        **STRICT,
-        json_schema_extra={"oneOf": [{"required": ["instances"]}, {"required": ["columns"]}]},
-    )
+    model_config = ConfigDict(**STRICT, json_schema_extra=_describe_one_form)
 
     instances: list[Instance] = []
     columns: Instance | None = None
