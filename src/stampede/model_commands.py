@@ -130,7 +130,7 @@ def new(source: Source, folder: Path, step: Step) -> making.Made:
         for model, table in zip(models, rows, strict=True)
         if table and (instances := samples.instances(table, model["features"]))
     }
-    return making.make(folder, answers, golden, marked, step)
+    return making.make(folder.resolve(), answers, golden, marked, step)
 
 
 def _all_answers(
