@@ -181,11 +181,11 @@ def test_every_file_lists_the_models_that_the_service_declares(files: Files) -> 
     """An artifact has one name, from training to the pod."""
     package = files.rendering.variant.package
     models = {model["name"] for model in files.rendering.variant.models}
-    artifacts = {
-        match
-        for name in models
-        for match in files.found(r'^    artifact="(.+)",$', f"src/{package}/contracts/{name}.py")
-    }
+    contracts = "\n".join(files.text(f"src/{package}/contracts/{name}.py") for name in models)
+    artifacts, trained = (
+        {*re.findall(rf'^    {part}="(.+)",$', contracts, re.M)} for part in ("artifact", "native")
+    )
+    served = artifacts | trained if files.answer("runtime") == "full" else artifacts
     copied = [
         argument.rpartition("/")[2]
         for container in files.pod.get("initContainers", [])
@@ -196,10 +196,10 @@ def test_every_file_lists_the_models_that_the_service_declares(files: Files) -> 
 
     assert {artifact.partition(".")[0] for artifact in artifacts} == models
     assert files.found(rf"models/{MODEL_FILE}", "Makefile") == artifacts
-    assert files.found(rf"^    {MODEL_FILE} \\$", "Dockerfile") == artifacts
+    assert files.found(rf"^    {MODEL_FILE} \\$", "Dockerfile") == served
     assert files.found(r"^    (\w+\.manifest\.json) \\$", "Dockerfile") == manifests
     assert bool(copied) == (files.answer("model_source") == "pvc")
-    assert set(copied) in (set(), artifacts | manifests)
+    assert set(copied) in (set(), served | manifests)
 
 
 def test_what_is_deployed_sets_only_what_the_service_reads(files: Files) -> None:

@@ -136,6 +136,7 @@ def test_a_bare_name_is_the_first_sample_under_that_name(
         "import_order": "price",
         "prefix": "Price",
         "endpoint": "/predict/price",
+        "files": ["price.ubj"],
     }
     assert price == sample | renamed
     assert churn["endpoint"] == "/predict/churn"
@@ -162,6 +163,8 @@ def test_a_model_has_every_key_and_its_defaults(specs: Callable[..., list[Spec]]
         "derived": [],
         "sample": None,
         "extension": "ubj",
+        "native": None,
+        "files": ["house_price.ubj"],
         "features": [
             {
                 "name": "Area (m²)",
@@ -192,6 +195,8 @@ def test_a_model_has_every_key_and_its_defaults(specs: Callable[..., list[Spec]]
         ("catboost", "native", "native", "cbm"),
         ("onnx", "native", "native", "onnx"),
         ("onnx", "onnx", "native", "onnx"),
+        ("xgboost", "onnx", "onnx", "onnx"),
+        ("sklearn", "onnx", "onnx", "onnx"),
     ],
 )
 def test_an_artifact_s_extension_tells_its_format(
@@ -207,6 +212,30 @@ def test_an_artifact_s_extension_tells_its_format(
     (spec,) = specs(models=[model])
 
     assert (spec["format"], spec["extension"]) == (resolved, extension)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "declared", "native", "files"),
+    [
+        ("full", {}, None, ["m.txt"]),
+        ("full", {"format": "onnx"}, "m.txt", ["m.onnx", "m.txt"]),
+        ("onnx", {}, "m.txt", ["m.onnx"]),
+        ("onnx", {"framework": "onnx"}, None, ["m.onnx"]),
+    ],
+)
+def test_the_runtime_decides_what_is_compiled_and_what_is_served(
+    specs: Callable[..., list[Spec]],
+    runtime: str,
+    declared: dict[str, str],
+    native: str | None,
+    files: list[str],
+) -> None:
+    """A lean image has the compiled model alone, and a model that says nothing is compiled."""
+    model = {"name": "m", "framework": "lightgbm", "features": numbers("x")} | declared
+
+    (spec,) = specs(models=[model], runtime=runtime)
+
+    assert (spec["native"], spec["files"]) == (native, files)
 
 
 def test_the_samples_are_known_by_their_features(specs: Callable[..., list[Spec]]) -> None:

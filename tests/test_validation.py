@@ -111,6 +111,40 @@ def test_a_bad_answer_is_refused(
     )
 
 
+def test_a_lean_runtime_names_the_models_that_it_cannot_run(
+    questions: Path, tmp_path: Path
+) -> None:
+    """A model that says nothing of its format is compiled; one that says otherwise is refused."""
+    declared = [{}, {"format": "native"}, {"framework": "catboost"}, {"framework": "onnx"}]
+    models = [{"name": f"m{n}", "features": [FEATURE]} | more for n, more in enumerate(declared)]
+    message = (
+        "Validation error for question 'runtime': 'onnx' is for models of format onnx alone, and"
+        " model 'm1' has format 'native', model 'm2' has framework catboost; choose full"
+    )
+
+    assert_refused(
+        {"models": models, "runtime": "onnx"},
+        message,
+        questions=questions,
+        destination=tmp_path / "service",
+    )
+
+
+def test_nothing_explains_what_a_lean_runtime_predicts(questions: Path, tmp_path: Path) -> None:
+    """The default models could be explained, were they not compiled."""
+    message = (
+        "Validation error for question 'explain': true needs the runtime full:"
+        " what is compiled to ONNX cannot be explained"
+    )
+
+    assert_refused(
+        {"runtime": "onnx", "explain": True},
+        message,
+        questions=questions,
+        destination=tmp_path / "service",
+    )
+
+
 @pytest.mark.parametrize("rows", chunks("models"))
 def test_a_bad_model_is_refused(rows: list[Row], questions: Path, tmp_path: Path) -> None:
     """Each rule of a model holds; the problems of several models are told together."""

@@ -5,15 +5,18 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from conftest import Render
 from deploy.conftest import LABELS, REVISION, SOURCE, TAG
 from support.containers import build, container, inspect, podman
-from support.processes import run
+from support.processes import run, succeed
 from support.repositories import ROOT
+from support.variants import SAMPLES, Variant
 
 pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("containers")]
 
 MEGABYTE = 1_000_000
 MOST_ADDED = 360 * MEGABYTE
+MOST_ADDED_LEAN = 200 * MEGABYTE
 REPORT = ROOT / "build/deploy/image-size.md"
 # Path and size of every file of the environment, from within.
 LIST_FILES = """
@@ -50,6 +53,26 @@ def test_the_image_adds_at_most_360_mb_to_its_base(
 
     assert added <= MOST_ADDED, REPORT.read_text()
     assert rest >= 0
+
+
+def test_a_lean_image_adds_at_most_200_mb_and_answers(render: Render, base_image: str) -> None:
+    """With ONNX Runtime alone, models that were compiled are verified, served and all there is."""
+    root = render(Variant("lean", {"runtime": "onnx"})).root
+    succeed(["make", "setup", "train"], cwd=root, seconds=600)
+    options = (*LABELS, "--target=with-models", "--build-context=models=models")
+    tag = build(root, f"{TAG}:lean", *options)
+
+    added = inspect("image", tag)["Size"] - inspect("image", base_image)["Size"]
+    code = "import os; print(*os.listdir('/models'))"
+    listed = podman("run", "--rm", "--network=none", "--entrypoint=python", tag, "-c", code)
+    with container(tag) as started:
+        started.wait_until_ready()
+        example = {feature["name"]: feature["example"] for feature in SAMPLES[1]["features"]}
+        status, answer = started.request("POST", SAMPLES[1]["endpoint"], example)
+
+    assert added <= MOST_ADDED_LEAN, f"{added / MEGABYTE:.1f} MB"
+    assert {Path(name).suffix for name in listed.split()} == {".json", ".onnx"}
+    assert (status, answer["prediction"]) == (200, "setosa")
 
 
 def test_everything_is_compiled_and_no_library_brings_its_tests(

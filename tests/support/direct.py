@@ -1,6 +1,6 @@
 """Predict with a model's own library alone. A script, for the interpreter of a service.
 
-Reads {"artifact", "framework", "classifies", "rows"} from stdin, writes {"outputs", "labels"}:
+Reads {"artifact", "framework", "classifies", "narrow", "rows"} from stdin, writes {"outputs", "labels"}:
 a list of numbers a row (probabilities, for a classifier), and the labels that the artifact
 itself knows, if it knows them. It shares no code with the service, on purpose.
 """
@@ -60,6 +60,8 @@ if __name__ == "__main__":
         [[np.nan if value is None else value for value in row] for row in asked["rows"]],
         dtype=object,
     )
+    if asked["narrow"]:  # A compiled model sees float32, whatever the library would take.
+        matrix = matrix.astype("f4").astype("f8")
     found, labels = predict(asked["artifact"], matrix, classifies=asked["classifies"])
     outputs = np.asarray(found, dtype="f8").reshape(len(matrix), -1)
     json.dump({"outputs": outputs.tolist(), "labels": labels}, sys.stdout)

@@ -158,9 +158,12 @@ def pairs() -> Iterator[Variant]:
 
 
 def _are_allowed(values: list[Any]) -> bool:
-    """Whether the first values may meet: no ONNX model can be explained."""
+    """Whether the first values may meet: no ONNX model can be explained, nor every one be ONNX."""
     answers = dict(zip(["models", *CHOICES], values, strict=False))
-    return not (answers["models"] == "one-feature" and answers.get("explain"))
+    lean = answers.get("runtime") == "onnx"
+    if answers.get("explain") and (lean or answers["models"] == "one-feature"):
+        return False
+    return not (lean and answers["models"] == "every-kind")
 
 
 FREE_TEXT = Variant("free-text", load(ROOT / "tests/free-text.yml"))
@@ -176,12 +179,15 @@ ONLY_SKLEARN = Variant(
         ],
     },
 )
-ONLY_XGBOOST = Variant(
-    "only-xgboost",
+# A lean image: what was trained is compiled to ONNX.
+ONLY_ONNX = Variant(
+    "only-onnx",
     {
-        "service_name": "only-xgboost",
+        "service_name": "only-onnx",
+        "runtime": "onnx",
         "models": [
-            TYPED | {"framework": "xgboost"},
+            TYPED,
+            TYPED | {"name": "boosted", "framework": "xgboost", "endpoint": "/v3/boosted"},
             model("grade", "xgboost", "classification", classes=[3, 1, 2]),
             model("spread", "xgboost", "multioutput_regression", outputs=["low", "high"]),
             model("order", "xgboost", "ranking"),
@@ -196,5 +202,5 @@ FREE_TEXT_BRACES = ("{{7*7}}", "{% raw %}", "{# x #}")
 DEFAULTS = Variant("defaults", {})
 VARIANTS = {
     variant.name: variant
-    for variant in [DEFAULTS, *examples(), ONLY_SKLEARN, ONLY_XGBOOST, FREE_TEXT, *pairs()]
+    for variant in [DEFAULTS, *examples(), ONLY_SKLEARN, ONLY_ONNX, FREE_TEXT, *pairs()]
 }

@@ -167,6 +167,7 @@ class Contract:
         format: ArtifactFormat,
         task: Task,
         artifact: str,
+        native: str | None = None,
         instance: type[Instance],
         answer: Answer,
     ) -> None:
@@ -175,7 +176,7 @@ class Contract:
         self.framework = framework
         self.format = format
         self.task = task
-        self.artifact = artifact
+        self.artifact, self.native = artifact, native  # the latter is what ONNX is compiled from
         self.instance = instance
         self.answer = answer
         columns = _columns_type(instance)
@@ -186,7 +187,7 @@ class Contract:
         self._large_batch = _batch_type(
             self._instance, for_reading(columns, first_error), first_error
         )
-        self.dtype = np.dtype(DTYPES[framework])
+        self.dtype = np.dtype(DTYPES[self.runtime])
         fields = instance.model_fields
         # What a request has, and what the matrix has: the same, unless columns are derived.
         self.inputs = tuple(Feature.from_field(*item) for item in fields.items())
@@ -197,6 +198,11 @@ class Contract:
         )
         self._pack = struct.Struct(f"<{len(fields)}{self.dtype.char}").pack
         self.row_bytes = len(fields) * self.dtype.itemsize
+
+    @property
+    def runtime(self) -> Framework:
+        """The framework whose library predicts."""
+        return self.framework if self.native is None else "onnx"
 
     def parse(self, body: bytes) -> bytes:
         """Turn one instance into one packed row of the matrix.

@@ -82,6 +82,17 @@ class DerivedRows(Frozen):
     rows: list[list[float | None]]
 
 
+class Compiled(Frozen):
+    """What an ONNX artifact was compiled from, and the proof that it predicts the same."""
+
+    artifact: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    size_bytes: int
+    versions: dict[str, str]
+    rows: int
+    largest_difference: float  # relative to the largest prediction of its output
+
+
 class Manifest(Frozen):
     """What `seal` writes beside the artifact, and what every start verifies."""
 
@@ -100,6 +111,7 @@ class Manifest(Frozen):
     distribution: tuple[FeatureShares, ...] | None = None
     """Of each feature, where the service watches for drift."""
     derived: DerivedRows | None = None
+    compiled: Compiled | None = None
 
     @property
     def digest(self) -> str:
