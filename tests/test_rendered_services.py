@@ -185,17 +185,13 @@ def _numbers(model: Model, prediction: Any) -> list[float]:
     return [prediction[name] for name in outputs] if outputs else [prediction]
 
 
-def _assert_close(
-    found: list[list[float]], expected: list[list[float]], *, compiled: bool
-) -> None:
+def _assert_close(found: list[list[float]], expected: list[list[float]], *, compiled: bool) -> None:
     largest = max(abs(value) for row in expected for value in row)
     allowed = COMPILED_TOLERANCE * largest if compiled else 1e-9
     assert len(found) == len(expected)
     for row, expected_row in zip(found, expected, strict=True):
         for value, expected_value in zip(row, expected_row, strict=True):
-            close = math.isclose(
-                value, expected_value, rel_tol=RELATIVE_TOLERANCE, abs_tol=allowed
-            )
+            close = math.isclose(value, expected_value, rel_tol=RELATIVE_TOLERANCE, abs_tol=allowed)
             assert close, (row, expected_row)
 
 
