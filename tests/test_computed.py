@@ -153,6 +153,7 @@ def test_a_model_has_every_key_and_its_defaults(specs: Callable[..., list[Spec]]
         "prefix": "HousePrice",
         "framework": "xgboost",
         "format": "native",
+        "shadow_of": None,
         "explainable": True,
         "task": "regression",
         "endpoint": "/predict/house_price",

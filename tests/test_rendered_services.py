@@ -68,7 +68,8 @@ class Service:
     def models(self) -> list[Model]:
         # A lean service compiles what says nothing of its format.
         default = {"format": "onnx"} if self.variant.answers.get("runtime") == "onnx" else {}
-        return [Model(default | declared) for declared in self.variant.models]
+        served = [each for each in self.variant.models if "shadow_of" not in each]
+        return [Model(default | declared) for declared in served]
 
     def direct(self, model: Model, instances: list[Instance]) -> list[list[float]]:
         """Return what the artifact predicts when its own library reads it."""

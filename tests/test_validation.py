@@ -214,3 +214,29 @@ def test_to_explain_takes_a_model_that_can_be_explained(questions: Path, tmp_pat
         questions=questions,
         destination=tmp_path / "service",
     )
+
+
+def test_a_shadow_is_asked_what_its_primary_is_asked(questions: Path, tmp_path: Path) -> None:
+    """Else the same rows would not be valid for both, nor their answers comparable."""
+    wide = [FEATURE, {"name": "y", "type": "float"}]
+    models = [
+        {"name": "a", "features": [FEATURE]},
+        {"name": "b", "features": [FEATURE], "shadow_of": "a"},
+        {"name": "c", "features": [FEATURE], "shadow_of": "b"},
+        {"name": "d", "features": [FEATURE], "shadow_of": "a", "endpoint": "/d"},
+        {"name": "e", "features": wide, "shadow_of": "a"},
+        {"name": "f", "features": [FEATURE], "shadow_of": "f"},
+    ]
+    same = "must be the same as those of 'a', whose shadow it is"
+
+    assert_models_refused(
+        models,
+        [
+            "model 'c': shadow_of 'b' must not be a shadow itself",
+            "model 'd': endpoint '/d' is not for a shadow, whose answers nobody gets",
+            f"model 'e': features {wide} {same}",
+            "model 'f': shadow_of 'f' must be the name of a model that is declared before it",
+        ],
+        questions=questions,
+        destination=tmp_path / "service",
+    )

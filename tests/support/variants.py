@@ -115,6 +115,7 @@ MODELS: dict[str, list[Any]] = {
         DERIVED,
         DERIVED | {"name": "visit_cat", "framework": "catboost"},
         DERIVED | {"name": "visit_light", "framework": "lightgbm"},
+        model("boosted_next", "lightgbm", shadow_of="boosted"),
     ],
     "many": [
         model("wide", "xgboost", features=[{"name": f"V{i}", **FLOAT} for i in range(300)]),
