@@ -1,8 +1,9 @@
 """Predict with a model's own library alone. A script, for the interpreter of a service.
 
 Reads {"artifact", "framework", "classifies", "narrow", "rows"} from stdin, writes
-{"outputs", "labels"}: a list of numbers a row (probabilities, for a classifier), and the labels that the artifact
-itself knows, if it knows them. It shares no code with the service, on purpose.
+{"outputs", "labels"}: a list of numbers a row (probabilities, for a classifier), and the
+labels that the artifact itself knows, if it knows them. It shares no code with the service, on
+purpose.
 """
 
 import json
