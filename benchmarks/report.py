@@ -135,7 +135,7 @@ def _cell(value: float | None) -> str:
 
 
 def draw(record: Record, folder: Path) -> None:
-    """Draw the plots, as SVG and as PNG."""
+    """Draw the plots, as SVG."""
     import matplotlib as mpl  # noqa: PLC0415 - only `make bench` has it
 
     mpl.use("svg")
@@ -165,7 +165,6 @@ def draw(record: Record, folder: Path) -> None:
 def _save(figure: Any, path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
-    figure.savefig(path.with_suffix(".png"), dpi=110)
 
 
 def _names(record: Record, model: str) -> list[str]:
