@@ -21,6 +21,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from stampede.making import example
+
 ROOT = Path(__file__).parents[1]
 SERVICE = ROOT / "build/demo"
 START_SECONDS = 60
@@ -47,9 +49,9 @@ def main() -> None:
         models = request(port, "GET", "/models")["models"]
         openapi = request(port, "GET", "/openapi.json")
         for model in models:
-            example = example_of(openapi, model["endpoint"])
-            ask(port, model["endpoint"], example)
-            ask(port, f"{model['endpoint']}/batch", {"instances": [example, example]})
+            instance = example(openapi, model["endpoint"])
+            ask(port, model["endpoint"], instance)
+            ask(port, f"{model['endpoint']}/batch", {"instances": [instance, instance]})
     say(f"done in {time.monotonic() - started:.0f} s; the service stays in build/demo")
 
 
@@ -125,15 +127,6 @@ def request(port: int, method: str, path: str, body: str | None = None) -> Any: 
     if answer.status != HTTPStatus.OK:
         raise DemoError(f"{method} {path}: {answer.status} {text}")
     return json.loads(text)
-
-
-def example_of(openapi: dict[str, Any], endpoint: str) -> dict[str, Any]:
-    """Return an instance made of each feature's own example."""
-    content = openapi["paths"][endpoint]["post"]["requestBody"]["content"]
-    schema = content["application/json"]["schema"]
-    if "$ref" in schema:
-        schema = openapi["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    return {name: feature["examples"][0] for name, feature in schema["properties"].items()}
 
 
 def ask(port: int, path: str, body: dict[str, Any]) -> None:

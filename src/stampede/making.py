@@ -79,9 +79,9 @@ def example(openapi: Mapping[str, Any], path: str) -> dict[str, Any]:
     """Compose a request of the examples in a service's own description."""
     content = openapi["paths"][path]["post"]["requestBody"]["content"]
     schema = content["application/json"]["schema"]
-    name = schema["$ref"].rsplit("/", 1)[1]
-    properties = openapi["components"]["schemas"][name]["properties"]
-    return {feature: about["examples"][0] for feature, about in properties.items()}
+    if "$ref" in schema:
+        schema = openapi["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return {feature: about["examples"][0] for feature, about in schema["properties"].items()}
 
 
 def _run(*command: str | Path, folder: Path) -> None:
