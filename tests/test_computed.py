@@ -160,6 +160,7 @@ def test_a_model_has_every_key_and_its_defaults(specs: Callable[..., list[Spec]]
         "unit": None,
         "description": "",
         "classes": [],
+        "raw": False,
         "outputs": [],
         "derived": [],
         "sample": None,

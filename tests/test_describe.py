@@ -190,6 +190,16 @@ def test_a_softmax_objective_is_refused(tmp_path: Path) -> None:
         artifacts.read(file, trust_pickle=False)
 
 
+def test_an_objective_of_scores_is_raw(tmp_path: Path) -> None:
+    file = tmp_path / "m.json"
+    text = (TRAINED / "xgb_classes.json").read_text()
+    file.write_text(text.replace("multi:softprob", "binary:logitraw"))
+
+    found = describing.answer(file, artifacts.read(file, trust_pickle=False), None, None, "m")
+
+    assert (found.answers["task"], found.answers["output"]) == ("classification", "raw")
+
+
 def test_every_cut_of_a_file_is_refused() -> None:
     data = (TRAINED / "xgb.ubj").read_bytes()
 

@@ -7,7 +7,7 @@ them categories that training had not seen, gaps, and keys in another order.
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ from ten_models.serving.runtimes import RUNTIMES
 
 said = {}
 for contract in CONTRACTS:
-    if contract.name not in ("sk_columns", "sk_boosting", "cat_frame", "lgb_frame"):
+    if contract.name not in sys.argv[3:]:
         continue
     folder = Path(sys.argv[1])
     told = json.loads((folder / f"{contract.name}.expected.json").read_text())
@@ -64,7 +64,7 @@ for contract in CONTRACTS:
     try:
         model = RUNTIMES[contract.framework].load(data, contract)
         found = model.predict(contract.matrix(contract.parse_batch(body, 1000)))
-        said[contract.name] = float(np.abs(found - np.array(told["outputs"])).max())
+        said[contract.name] = float(np.abs(found - np.array(told[sys.argv[2]])).max())
     except ServiceError as error:
         said[contract.name] = str(error)
 print(json.dumps(said))
@@ -162,8 +162,9 @@ def test_values_in_another_order_change_no_prediction(
     service: Path, trained: Path, tmp_path: Path
 ) -> None:
     """Where an artifact knows its categories by name; LightGBM, by order, refuses another one."""
+    names = ("sk_columns", "sk_boosting", "cat_frame", "lgb_frame")
     shutil.copytree(service / "src", tmp_path / "src")
-    for name in ("sk_columns", "sk_boosting", "cat_frame", "lgb_frame"):
+    for name in names:
         contract = tmp_path / f"src/ten_models/contracts/{name}.py"
         text = contract.read_text()
         values = re.findall(r'            "\w+",\n' * 2, text)
@@ -173,20 +174,38 @@ def test_values_in_another_order_change_no_prediction(
             text = text.replace(pair, second + first)
         contract.write_text(text)
 
-    done = run(
-        [service / ".venv/bin/python", "-c", PREDICT, trained],
-        cwd=tmp_path,
-        variables={"PYTHONPATH": str(tmp_path / "src")},
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {
+    assert differences(service, trained, tmp_path, "outputs", names) == {
         "sk_columns": 0,
         "sk_boosting": 0,
         "cat_frame": 0,
         "lgb_frame": "was fitted on the categories [['full', 'light'], ['brown', 'red', 'violet']],"
         " in this order",
     }
+
+
+def differences(
+    service: Path, trained: Path, changed: Path, kind: str, names: Iterable[str]
+) -> dict[str, float | str]:
+    """Return how far models of a changed service are from what their libraries said."""
+    done = run(
+        [service / ".venv/bin/python", "-c", PREDICT, trained, kind, *names],
+        cwd=changed,
+        variables={"PYTHONPATH": str(changed / "src")},
+    )
+    assert done.returncode == 0, done.stderr
+    said: dict[str, float | str] = json.loads(done.stdout)
+    return said
+
+
+def test_raw_scores_are_the_librarys_own(service: Path, trained: Path, tmp_path: Path) -> None:
+    """The same artifacts, of contracts that answer raw scores: equal in each bit."""
+    names = ("xgb_matrix", "lgb_frame", "cat_frame")
+    shutil.copytree(service / "src", tmp_path / "src")
+    for name in names:
+        contract = tmp_path / f"src/ten_models/contracts/{name}.py"
+        contract.write_text(contract.read_text().replace("Classes", "Scores"))
+
+    assert differences(service, trained, tmp_path, "scores", names) == dict.fromkeys(names, 0)
 
 
 def test_the_first_call_is_as_told(service: Path, server: Server) -> None:

@@ -84,6 +84,7 @@ class Service:
             "artifact": str(artifact),
             "framework": declared["framework"],
             "classifies": declared["task"] == "classification",
+            "raw": declared.get("output") == "raw",
             "narrow": model.compiled,
             "rows": [encode(instance, declared) for instance in instances],
         }
@@ -98,6 +99,9 @@ def _in_declared_order(
     """Order probabilities as the answers declare the classes, where the artifact knows them."""
     if classes is None or labels is None or set(labels) != set(classes):
         return outputs
+    if len(outputs[0]) == 1:
+        # The one score is the second label's.
+        return outputs if labels == classes else [[-score] for (score,) in outputs]
     order = [labels.index(label) for label in classes]
     return [[row[index] for index in order] for row in outputs]
 
@@ -164,9 +168,25 @@ def _answer(server: Server, path: str, body: object) -> dict[str, Any]:
     return answer
 
 
+def scored(classes: list[Any]) -> list[Any]:
+    """Return the classes that have a raw score: of two the second alone."""
+    return classes if len(classes) > 2 else classes[1:]
+
+
+def predicted(classes: list[Any], scores: list[float]) -> Any:
+    """Return the class that raw scores tell."""
+    scores = scores if len(scores) > 1 else [0.0, *scores]
+    return classes[scores.index(max(scores))]
+
+
 def _outputs(model: Model, answer: dict[str, Any]) -> list[float]:
     """Return the numbers of one answer, in the order of declaration."""
-    if classes := model.declared.get("classes"):
+    classes: list[Any] = model.declared.get("classes", [])
+    if "scores" in answer:
+        assert list(answer["scores"]) == [str(label) for label in scored(classes)]
+        assert answer["prediction"] == predicted(classes, [*answer["scores"].values()])
+        return [*answer["scores"].values()]
+    if classes:
         probabilities = [answer["probabilities"][str(label)] for label in classes]
         assert answer["prediction"] == classes[probabilities.index(max(probabilities))]
         return probabilities
@@ -175,6 +195,10 @@ def _outputs(model: Model, answer: dict[str, Any]) -> list[float]:
 
 def _outputs_of_batch(model: Model, answer: dict[str, Any]) -> list[list[float]]:
     if classes := model.declared.get("classes"):
+        if "scores" in answer:
+            assert answer["classes"] == scored(classes)
+            scores: list[list[float]] = answer["scores"]
+            return scores
         assert answer["classes"] == classes
         rows: list[list[float]] = answer["probabilities"]
         return rows

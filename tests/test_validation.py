@@ -219,6 +219,7 @@ def test_to_explain_takes_a_model_that_can_be_explained(questions: Path, tmp_pat
 def test_a_shadow_is_asked_what_its_primary_is_asked(questions: Path, tmp_path: Path) -> None:
     """Else the same rows would not be valid for both, nor their answers comparable."""
     wide = [FEATURE, {"name": "y", "type": "float"}]
+    classes = {"task": "classification", "classes": ["no", "yes"]}
     models = [
         {"name": "a", "features": [FEATURE]},
         {"name": "b", "features": [FEATURE], "shadow_of": "a"},
@@ -226,6 +227,8 @@ def test_a_shadow_is_asked_what_its_primary_is_asked(questions: Path, tmp_path: 
         {"name": "d", "features": [FEATURE], "shadow_of": "a", "endpoint": "/d"},
         {"name": "e", "features": wide, "shadow_of": "a"},
         {"name": "f", "features": [FEATURE], "shadow_of": "f"},
+        {"name": "g", "features": [FEATURE], **classes},
+        {"name": "h", "features": [FEATURE], **classes, "shadow_of": "g", "output": "raw"},
     ]
     same = "must be the same as those of 'a', whose shadow it is"
 
@@ -236,6 +239,7 @@ def test_a_shadow_is_asked_what_its_primary_is_asked(questions: Path, tmp_path: 
             "model 'd': endpoint '/d' is not for a shadow, whose answers nobody gets",
             f"model 'e': features {wide} {same}",
             "model 'f': shadow_of 'f' must be the name of a model that is declared before it",
+            "model 'h': output 'raw' must be the same as that of 'g', whose shadow it is",
         ],
         questions=questions,
         destination=tmp_path / "service",

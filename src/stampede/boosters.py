@@ -48,7 +48,8 @@ def xgboost(file: Path) -> Model:
             # The library refuses a category that it does not know.
             column.unknown = "reject"
     labels: list[Label] | None = list(range(classes)) if task == "classification" else None
-    model = Model("xgboost", "native", task, columns, labels, targets)
+    raw = objective == "binary:logitraw"
+    model = Model("xgboost", "native", task, columns, labels, targets, raw=raw)
     if labels:
         model.questions.append(LABELS)
     return model
@@ -58,8 +59,6 @@ def _xgboost_task(objective: str, classes: int, targets: int) -> tuple[str, int]
     kind = objective.partition(":")[0]
     if objective == "multi:softmax":
         raise StampedeError(LABELLED)
-    if objective == "binary:logitraw":
-        raise StampedeError("binary:logitraw answers scores: train it with binary:logistic")
     if kind == "rank":
         return "ranking", 0
     if kind in {"binary", "multi"}:

@@ -73,6 +73,8 @@ def _answers(model: Model) -> dict[str, Any]:
     answers["task"] = model.task
     if model.classes is not None:
         answers["classes"] = model.classes
+    if model.raw:
+        answers["output"] = "raw"
     if model.task == "multioutput_regression":
         answers["outputs"] = [f"output_{index + 1}" for index in range(model.outputs)]
         model.questions.append("the artifact has no names for its outputs")

@@ -33,4 +33,6 @@ class Model:
     columns: list[Column]
     classes: list[Label] | None = None
     outputs: int = 1
+    raw: bool = False
+    """Whether a classifier has raw scores alone, and no probabilities."""
     questions: list[str] = field(default_factory=list)

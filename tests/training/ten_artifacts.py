@@ -3,8 +3,8 @@
 A script for an environment of its own: it knows nothing of Stampede. It writes to the folder that
 it is given, for each model, the artifact, NAME.csv (the rows that it was fitted on, with their
 target) and NAME.expected.json: held-out instances, as a caller sends them, with the library's own
-predictions. The data is what scikit-learn bundles; some columns are cut into named bands, some
-values left out.
+predictions, and of some classifiers the raw scores. The data is what scikit-learn bundles; some
+columns are cut into named bands, some values left out.
 """
 
 import json
@@ -124,8 +124,8 @@ def xgb_matrix(file: Path) -> tuple[Any, ...]:
     model = xgboost.train({"objective": "binary:logistic", "max_depth": 3}, matrix, 40)
     model.save_model(file)
     rows = xgboost.DMatrix(held_out.to_numpy(), feature_types=types, enable_categorical=True)
-    second = model.predict(rows)
-    return fitted, target, held_out, np.column_stack([1 - second, second])
+    second, scores = model.predict(rows), model.predict(rows, output_margin=True)
+    return fitted, target, held_out, np.column_stack([1 - second, second]), scores
 
 
 def lgb_frame(file: Path) -> tuple[Any, ...]:
@@ -136,8 +136,9 @@ def lgb_frame(file: Path) -> tuple[Any, ...]:
     model.fit(rows, target)
     model.booster_.save_model(file)
     held_out = with_unseen(held_out, "hue")
-    outputs = model.predict_proba(as_categories(held_out, ["hue", "alcohol"], rows))
-    return fitted, target, held_out, outputs
+    seen = as_categories(held_out, ["hue", "alcohol"], rows)
+    scores = model.predict(seen, raw_score=True)
+    return fitted, target, held_out, model.predict_proba(seen), scores
 
 
 def lgb_matrix(file: Path) -> tuple[Any, ...]:
@@ -195,7 +196,9 @@ def cat_frame(file: Path) -> tuple[Any, ...]:
     model.fit(fitted.fillna(texts), target)
     model.save_model(str(file))
     held_out = with_unseen(held_out, "hue")
-    return fitted, target, held_out, model.predict_proba(held_out.fillna(texts))
+    seen = held_out.fillna(texts)
+    scores = model.predict(seen, prediction_type="RawFormulaVal")
+    return fitted, target, held_out, model.predict_proba(seen), scores
 
 
 def cat_pool(file: Path) -> tuple[Any, ...]:
@@ -276,11 +279,11 @@ TEN: dict[str, Callable[[Path], tuple[Any, ...]]] = {
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     for name, train in TEN.items():
-        fitted, target, held_out, outputs = train(folder / name)
+        fitted, target, held_out, *predicted = train(folder / name)
         stem = (folder / name).with_suffix("")
         fitted.assign(target=target).to_csv(stem.with_suffix(".csv"), index=False)
         told = {
-            "instances": instances(held_out),
-            "outputs": np.asarray(outputs, dtype=float).reshape(len(held_out), -1).tolist(),
-        }
+            key: np.asarray(values, dtype=float).reshape(len(held_out), -1).tolist()
+            for key, values in zip(("outputs", "scores"), predicted, strict=False)
+        } | {"instances": instances(held_out)}
         stem.with_suffix(".expected.json").write_text(json.dumps(told))

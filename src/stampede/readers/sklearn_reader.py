@@ -40,9 +40,12 @@ def read(file: str) -> dict[str, Any]:
     names = getattr(estimator, "feature_names_in_", [None] * count)
     columns: list[Column] = [{"name": name, "nullable": False} for name in names]
     look(estimator, columns)
-    if hasattr(estimator, "classes_") and not hasattr(estimator, "predict_proba"):
-        sys.exit("error: answers classes without probabilities, which a service gives too")
     classes = getattr(estimator, "classes_", None)
+    raw = classes is not None and not hasattr(estimator, "predict_proba")
+    if raw and not hasattr(estimator, "decision_function"):
+        sys.exit(
+            "error: answers classes without probabilities or scores, which a service gives too"
+        )
     if isinstance(classes, list):
         sys.exit("error: answers several classes at once, which a service does not")
     outputs = width(estimator)
@@ -51,6 +54,7 @@ def read(file: str) -> dict[str, Any]:
         "task": task if classes is None else "classification",
         "classes": None if classes is None else [whole(label) for label in classes.tolist()],
         "outputs": outputs,
+        "raw": raw,
         "columns": columns,
         "questions": versions(caught),
     }

@@ -96,7 +96,8 @@ class RunningService:
 
     def _outputs(self, answer: Any) -> Outputs:
         if self._contract.task == "classification":
-            return np.array(answer["probabilities"], np.float64)
+            numbers = "scores" if self._contract.raw else "probabilities"
+            return np.array(answer[numbers], np.float64)
         names = self._contract.answer.outputs
         predictions = answer["predictions"]
         rows = [[row[name] for name in names] for row in predictions] if names else predictions
@@ -163,7 +164,7 @@ def compare(
             raise _refusal(error, table, done) from None
         done += size
         show_progress(done, total)
-    return _report(predictions, np.vstack(batches), tolerance)
+    return _report(contract, predictions, np.vstack(batches), tolerance)
 
 
 def model_of(contracts: Sequence[Contract], rows: Path) -> Contract:
@@ -201,11 +202,11 @@ def _batches(table: Table, columns: dict[str, list[Any]]) -> Iterator[tuple[int,
 
 def _expected(table: Table, contract: Contract) -> _Predictions:
     """Read the expected outputs; of a classifier the classes alone will do."""
-    labels = tuple(map(str, contract.answer.outputs))
-    names = labels or ("prediction",)
-    if not labels and len(table.columns) == 1:
-        names = tuple(table.columns)
-    elif contract.task == "classification" and not table.columns.keys() >= set(labels):
+    names = tuple(map(str, contract.answer.outputs))
+    labels = tuple(map(str, contract.answer.classes))
+    if not names:
+        names = tuple(table.columns) if len(table.columns) == 1 else ("prediction",)
+    elif labels and not table.columns.keys() >= set(names):
         classes = table.values("prediction", labels.index)
         return _Predictions(("prediction",), np.array(classes).reshape(-1, 1), labels)
     return _Predictions(names, np.column_stack([table.values(n, to_number) for n in names]))
@@ -221,9 +222,10 @@ def _refusal(error: ContractError, table: Table, done: int) -> TableError:
     return TableError(f"{table.path}{line}: {first['pointer']}: {first['message']}")
 
 
-def _report(expected: _Predictions, found: Outputs, tolerance: float) -> Report:
+def _report(contract: Contract, expected: _Predictions, found: Outputs, tolerance: float) -> Report:
     if expected.labels:
-        found = found.argmax(axis=1, keepdims=True)
+        predicted = map(str, contract.answer.many(found)["predictions"])
+        found = np.array([[expected.labels.index(label)] for label in predicted], np.float64)
         difference = (found != expected.values).astype(np.float64)
         allowed = np.zeros(1)
     else:

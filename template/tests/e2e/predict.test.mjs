@@ -43,8 +43,8 @@ for (const model of models) {
       assertPrediction(model, answer.prediction);
       if (model.task === "classification") {
         assert.deepEqual(
-          Object.keys(answer.probabilities).sort(),
-          model.classes.map(String).sort(),
+          Object.keys(answer.probabilities ?? answer.scores).sort(),
+          model.outputs.map(String).sort(),
         );
       }
     });

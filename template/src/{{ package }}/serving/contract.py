@@ -23,7 +23,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from ..types import ArtifactFormat, Framework, Label, Matrix, Task
-from .answers import Answer
+from .answers import Answer, Scores
 from .reading import for_reading, marked
 from .refusals import MAX_COUNTED_ERRORS, check_columns, check_rows, contract_error
 
@@ -178,7 +178,7 @@ class Contract:
         self.task = task
         self.artifact, self.native = artifact, native  # the latter is what ONNX is compiled from
         self.instance = instance
-        self.answer = answer
+        self.answer, self.raw = answer, isinstance(answer, Scores)
         columns = _columns_type(instance)
         self.batch = _batch_type(instance, columns)
         self._instance = for_reading(instance)

@@ -107,6 +107,8 @@ class Manifest(Frozen):
     versions: dict[str, str]
     features: tuple[SealedFeature, ...]
     outputs: tuple[Label, ...]
+    output: Literal["raw"] | None = None
+    """What a classifier was sealed for, if not for probabilities."""
     golden: GoldenRows
     distribution: tuple[FeatureShares, ...] | None = None
     """Of each feature, where the service watches for drift."""
@@ -131,6 +133,10 @@ class Manifest(Frozen):
                 raise ArtifactError(f"was sealed with {part} {sealed!r}, not {declared!r}")
         if self.features != sealed_features(contract):
             raise ArtifactError("was sealed with other features than the contract's")
+        if (self.output == "raw") != contract.raw:
+            other = ("probabilities", "raw scores")
+            sealed, declared = other if contract.raw else reversed(other)
+            raise ArtifactError(f"was sealed for {sealed}, not for {declared}: seal it again")
         if self.outputs != contract.answer.outputs:
             raise ArtifactError("was sealed with other outputs than the contract's")
 
