@@ -30,7 +30,11 @@ def _value(feature: Feature, random: Random) -> Any:
         return "größe 1"[: random.randint(0, 7)]
     if feature["type"] == "datetime":
         zone = timezone(timedelta(hours=random.randint(-12, 12)))
-        return datetime.fromtimestamp(random.randint(0, 2**31), zone).isoformat()
+        low, high = (
+            int(datetime.fromisoformat(feature[key]).timestamp()) if key in feature else other
+            for key, other in (("minimum", 0), ("maximum", 2**31))
+        )
+        return datetime.fromtimestamp(random.randint(low, high), zone).isoformat()
     low, high = _bounds(feature)
     return random.randint(low, high) if feature["type"] == "int" else random.uniform(low, high)
 
@@ -72,6 +76,9 @@ DERIVED: dict[str, Callable[[Instance], Any]] = {
     "ratio": lambda row: row["weight"] / row["Height (m)"] if row["Height (m)"] else None,
     "kind": lambda _: "x",
     "late": lambda _: False,
+    "opening_hour": lambda row: datetime.fromisoformat(row["opens"]).hour,
+    "opening_weekday": lambda row: datetime.fromisoformat(row["opens"]).weekday(),
+    "customers_by_till": lambda row: row["customers"] / row["tills"] if row["tills"] else None,
 }
 
 
