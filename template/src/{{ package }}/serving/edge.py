@@ -43,6 +43,12 @@ class Lifecycle:
     """Model and digest by the path of each model route; filled in once the models are loaded."""
     lanes: dict[str, Lane] = field(default_factory=dict)
     """What answers a JSON body without FastAPI's routing, by path; empty where that is off."""
+    tasks: Collection[object] = ()
+    """One for each request of which the head is read and the answer is not sent."""
+
+    def is_alone(self) -> bool:
+        """Tell whether the worker has no request but the one that asks."""
+        return len(self.tasks) == 1
 
 
 @dataclass(slots=True)

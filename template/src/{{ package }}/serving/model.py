@@ -77,6 +77,7 @@ class ServedModel:
         queue_size: int,
         timeout_seconds: float,
         on_stuck: Callable[[], None],
+        is_alone: Callable[[], bool],
     ) -> None:
         """Start the model's queue on the running loop."""
         metrics.info.labels(self.contract.name, self.digest).set(1)
@@ -88,6 +89,7 @@ class ServedModel:
             metrics=ModelMetrics(metrics, self.contract.name),
             on_stuck=on_stuck,
             inline_bytes=self._inline_rows * self.contract.row_bytes,
+            is_alone=is_alone,
         )
         self._queue.start()
 

@@ -56,6 +56,7 @@ class ModelQueue:
         metrics: ModelMetrics,
         on_stuck: Callable[[], None],
         inline_bytes: int = 0,
+        is_alone: Callable[[], bool] = lambda: False,
     ) -> None:
         """Prepare the queue; `start` binds it to the running loop.
 
@@ -67,6 +68,7 @@ class ModelQueue:
             metrics: Where batches and refusals are counted.
             on_stuck: Called when a prediction has run for twice the timeout.
             inline_bytes: Up to so many bytes of rows are predicted on the event loop.
+            is_alone: Whether the request is all that this worker has to answer.
         """
         self._predict = predict
         self._name = name
@@ -75,6 +77,7 @@ class ModelQueue:
         self._metrics = metrics
         self._on_stuck = on_stuck
         self._inline_bytes = inline_bytes
+        self._is_alone = is_alone
         self._waiting: deque[_Request] = deque()
         self._waiting_bytes = 0
         self._unanswered: deque[_Request] = deque()
@@ -107,6 +110,10 @@ class ModelQueue:
             DeadlineError: the outputs were not there in time.
             PredictionError: the model failed, or answered NaN.
         """
+        is_short = len(rows) <= self._inline_bytes
+        if is_short and self._running_since is None and not self._waiting and self._is_alone():
+            # A turn of the loop would bring nobody to predict with.
+            return self._predict_at_once(rows)
         if len(self._waiting) >= self._size or self._expected_wait() > self._timeout / 2:
             self._metrics.refused("queue_full")
             raise OverloadedError("The model has more requests waiting than it can answer in time")
@@ -123,6 +130,17 @@ class ModelQueue:
             self._is_scheduled = True
             self._loop.call_soon(self._dispatch)
         return await request.future
+
+    def _predict_at_once(self, rows: bytes) -> Outputs:
+        started = perf_counter()
+        (result,) = self._predict_together([rows])
+        seconds = perf_counter() - started
+        self._pace.learn(len(rows), seconds)
+        if isinstance(result, PredictionError):
+            self._metrics.refused(result.reason)
+            raise result
+        self._metrics.predicted(len(result), seconds)
+        return result
 
     def _expected_wait(self) -> float:
         """Seconds until a new request would be predicted, were all batches like the last ones."""
@@ -180,18 +198,18 @@ class ModelQueue:
 
     def _process(self, batch: _Batch) -> None:
         started = perf_counter()
-        batch.results = self._predict_together(batch.requests)
+        batch.results = self._predict_together([request.rows for request in batch.requests])
         batch.seconds = perf_counter() - started
         self._pace.learn(batch.size, batch.seconds)
 
-    def _predict_together(self, requests: list[_Request]) -> list[Outputs | PredictionError]:
-        rows = b"".join([request.rows for request in requests])
+    def _predict_together(self, parts: list[bytes]) -> list[Outputs | PredictionError]:
+        rows = b"".join(parts)
         try:
             outputs = self._predict(rows)
         except Exception as error:  # a predictor is the team's code: it may raise anything
-            if len(requests) > 1:
+            if len(parts) > 1:
                 # Whose rows it was is not known: nobody else shall fail with them.
-                return [self._predict_together([request])[0] for request in requests]
+                return [self._predict_together([part])[0] for part in parts]
             if isinstance(error, PredictionError):
                 return [error]
             failure = PredictionError("The model failed on this request")
@@ -200,8 +218,8 @@ class ModelQueue:
         row_bytes = len(rows) // len(outputs)
         results: list[Outputs | PredictionError] = []
         end = 0
-        for request in requests:
-            start, end = end, end + len(request.rows) // row_bytes
+        for part in parts:
+            start, end = end, end + len(part) // row_bytes
             results.append(outputs[start:end])
         return results
 

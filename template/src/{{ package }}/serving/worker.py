@@ -180,6 +180,7 @@ class DrainingServer(Server):
     def __init__(self, config: Config, app: Edge) -> None:
         super().__init__(config)
         self._lifecycle = app.lifecycle
+        self._lifecycle.tasks = self.server_state.tasks
         self._drained_at = math.inf
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
