@@ -89,10 +89,8 @@ def measure_rounds(
     """Let all take turns; who fails once is not asked again."""
     samples: list[dict[str, Any]] = []
     bare: list[dict[str, float]] = []
-    script: list[str | Path] = ["taskset", "-c", SERVER_CORE, python_of("service")]
-    script.append(INSIDE / "bare.py")
     for number in range(rounds):
-        bare.append(json.loads(run(script, folder_of("service"))))
+        bare.append(bare_us(left_out))
         for server in servers:
             if server.name in left_out:
                 continue
@@ -103,6 +101,17 @@ def measure_rounds(
                 left_out[server.name] = str(error)
                 say(f"  left out: {error}")
     return samples, bare
+
+
+def bare_us(left_out: dict[str, str]) -> dict[str, float]:
+    """Measure what a prediction takes alone, by model and runtime."""
+    found: dict[str, float] = {}
+    for variant, runtime in (("service", ""), ("service, ONNX", ", ONNX")):
+        if variant not in left_out:
+            script = ["taskset", "-c", SERVER_CORE, python_of(variant), INSIDE / "bare.py"]
+            alone = json.loads(run(script, folder_of(variant)))
+            found |= {f"{model}{runtime}": spent for model, spent in alone.items()}
+    return found
 
 
 def measure(server: Server, seconds: int) -> list[dict[str, Any]]:

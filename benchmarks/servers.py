@@ -15,8 +15,8 @@ from benchmarks.services import MODELS, VARIANTS, folder_of, python_of
 LIBRARIES = ("scikit-learn>=1.9,<1.10", "xgboost-cpu>=3.2,<3.3", "joblib", "skops")
 SERVICE = folder_of("service")
 PEERS = WORK / "peers"
-# The models without the service's gunicorn.conf.py, which Gunicorn reads wherever it is started.
-PLAIN = WORK / "plain"
+# Models without their service's gunicorn.conf.py, which Gunicorn reads wherever it is started.
+PLAIN, PLAIN_ONNX = WORK / "plain", WORK / "plain-onnx"
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,26 @@ def service(variant: str, name: str = "", workers: int = 1, **variables: str) ->
 
 
 def own_servers(left_out: dict[str, str]) -> list[Server]:
-    """Return the rendered services and the limits, which share the default service's code."""
-    python = python_of("service")
+    """Return the rendered services and the limits, which share a service's environment."""
     apps = (("PYTHONPATH", str(APPS)),)
     found = [service(variant) for variant in VARIANTS if variant not in left_out]
-    for name, app in (("raw ASGI", "raw:app"), ("raw ASGI + predict", "raw_predict:app")):
-        command = _gunicorn(python, app, "tuned.Worker")
-        found.append(Server(name, python, command, _paths(), environment=apps))
+    for name, app, variant, folder in (
+        ("raw ASGI", "raw:app", "service", PLAIN),
+        ("raw ASGI + predict", "raw_predict:app", "service", PLAIN),
+        ("raw ASGI + predict, ONNX", "raw_predict:app", "service, ONNX", PLAIN_ONNX),
+    ):
+        if variant not in left_out:
+            _link_models(folder, variant)
+            python = python_of(variant)
+            command = _gunicorn(python, app, "tuned.Worker")
+            found.append(Server(name, python, command, _paths(), folder, environment=apps))
     return found
+
+
+def _link_models(folder: Path, variant: str) -> None:
+    folder.mkdir(exist_ok=True)
+    if not (folder / "models").exists():
+        (folder / "models").symlink_to(folder_of(variant) / "models")
 
 
 def seed(python: Path, workers: int = 1) -> Server:
@@ -229,9 +241,7 @@ PEERS_BY_NAME = {
 def peer_servers(names: list[str], left_out: dict[str, str]) -> list[Server]:
     """Install the designs and the peers that are named; note why some could not be."""
     found: list[Server] = []
-    PLAIN.mkdir(exist_ok=True)
-    if not (PLAIN / "models").exists():
-        (PLAIN / "models").symlink_to(SERVICE / "models")
+    _link_models(PLAIN, "service")
     for peer in (DESIGNS, *(PEERS_BY_NAME[name] for name in names)):
         say(f"preparing {peer.name}")
         python = PEERS / peer.name / "bin/python"
