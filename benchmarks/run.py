@@ -108,7 +108,8 @@ def bare_us(left_out: dict[str, str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for variant, runtime in (("service", ""), ("service, ONNX", ", ONNX")):
         if variant not in left_out:
-            script = ["taskset", "-c", SERVER_CORE, python_of(variant), INSIDE / "bare.py"]
+            script: list[str | Path] = ["taskset", "-c", SERVER_CORE, python_of(variant)]
+            script.append(INSIDE / "bare.py")
             alone = json.loads(run(script, folder_of(variant)))
             found |= {f"{model}{runtime}": spent for model, spent in alone.items()}
     return found

@@ -70,10 +70,8 @@ class ModelQueue:
             inline_bytes: Up to so many bytes of rows are predicted on the event loop.
             is_alone: Whether the request is all that this worker has to answer.
         """
-        self._predict = predict
-        self._name = name
-        self._size = size
-        self._timeout = timeout_seconds
+        self._predict, self._name = predict, name
+        self._size, self._timeout = size, timeout_seconds
         self._metrics = metrics
         self._on_stuck = on_stuck
         self._inline_bytes = inline_bytes
@@ -83,8 +81,7 @@ class ModelQueue:
         self._unanswered: deque[_Request] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._running_since: float | None = None
-        self._is_stuck = False
-        self._is_scheduled = False
+        self._is_stuck = self._is_scheduled = False
         self._pace = Pace(timeout_seconds)
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         # Held to add to what waits or to take from it; whoever finds nothing there is idle.
