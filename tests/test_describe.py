@@ -53,6 +53,20 @@ def test_json_tells_what_ubjson_does() -> None:
     assert any("labels" in text for text in found.open)
 
 
+def test_text_that_the_library_has_cut_is_not_guessed(tmp_path: Path) -> None:
+    """As XGBoost 3.2 stores `süd` and `nord`: seven characters, of what are eight bytes."""
+    learner = json.loads((TRAINED / "xgb_classes.json").read_text())
+    known = learner["learner"]["gradient_booster"]["model"]["cats"]["enc"]
+    known[3] |= {"offsets": [0, 3, 7], "values": [115, -61, -68, 100, 110, 111, 114]}
+    file = tmp_path / "m.json"
+    file.write_text(json.dumps(learner))
+
+    found = describing.answer(file, artifacts.read(file, trust_pickle=False), None, None, "m")
+
+    assert features(found)["district"]["values"] == []
+    assert f"district: {describing.NO_VALUES}" in found.open
+
+
 def test_several_outputs_and_no_names_are_marked() -> None:
     found = described("xgb_outputs.ubj")
 

@@ -161,8 +161,8 @@ def test_a_category_that_the_library_refuses_is_refused(trained: Path, server: S
 def test_values_in_another_order_change_no_prediction(
     service: Path, trained: Path, tmp_path: Path
 ) -> None:
-    """Where an artifact knows its categories by name; LightGBM, by order, refuses another one."""
-    names = ("sk_columns", "sk_boosting", "cat_frame", "lgb_frame")
+    """Where an artifact knows its categories by name; those that know an order refuse another."""
+    names = ("sk_columns", "sk_boosting", "cat_frame", "lgb_frame", "xgb_frame")
     shutil.copytree(service / "src", tmp_path / "src")
     for name in names:
         contract = tmp_path / f"src/ten_models/contracts/{name}.py"
@@ -180,6 +180,8 @@ def test_values_in_another_order_change_no_prediction(
         "cat_frame": 0,
         "lgb_frame": "was fitted on the categories [['full', 'light'], ['brown', 'red', 'violet']],"
         " in this order",
+        "xgb_frame": "was fitted on sex of ['female', 'male'], in this order, not of"
+        " ['male', 'female']",
     }
 
 

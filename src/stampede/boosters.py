@@ -11,6 +11,7 @@ from stampede.errors import StampedeError
 from stampede.features import Column, Label, Model
 
 XGBOOST_TYPES = {"float": "float", "q": "float", "int": "int", "i": "bool", "c": "category"}
+ASCII = 128
 LABELS = "the classes are numbers in the artifact: write the labels that they stand for, in order"
 LABELLED = "multi:softmax answers the class alone: train it with multi:softprob"
 
@@ -77,12 +78,12 @@ def _categories(booster: dict[str, Any]) -> dict[int, list[Label] | None]:
         if "offsets" not in known:
             found[index] = values if all(isinstance(value, int) for value in values) else None
             continue
-        text = bytes(value % 256 for value in values)
-        ends = known["offsets"]
-        try:
-            found[index] = [text[a:b].decode("utf-8") for a, b in pairwise(ends)]
-        except UnicodeDecodeError:  # XGBoost 3.2 counts characters where it stores bytes.
+        # XGBoost 3.2 counts characters where it stores bytes: the text of other alphabets is cut.
+        if not all(0 <= value < ASCII for value in values):
             found[index] = None
+            continue
+        text = bytes(values).decode("ascii")
+        found[index] = [text[start:end] for start, end in pairwise(known["offsets"])]
     return found
 
 
