@@ -40,7 +40,7 @@ LITERAL_BRACES = {
 # docs/decisions/0017-the-size-of-a-service.md
 MAX_MODULE_LINES = 300
 MAX_FUNCTION_LINES = 40
-MAX_ENGINE_LINES_OF_CODE = 3_400
+MAX_ENGINE_LINES_OF_CODE = 3_450
 # What grows with the answers, and what the team writes.
 BESIDE_THE_ENGINE = {"contracts", "predictors", "routers", "training"}
 
