@@ -218,7 +218,7 @@ def test_the_default_service_stays_small(default: Rendering) -> None:
     python = default.python()
     modules = {str(path): len(text.splitlines()) for path, text in python.items()}
     functions = {
-        f"{path}:{node.name}": node.end_lineno - node.lineno + 1
+        f"{path}:{node.lineno} {node.name}": node.end_lineno - node.lineno + 1
         for path, text in python.items()
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno

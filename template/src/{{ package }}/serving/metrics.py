@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from prometheus_client import (
     CollectorRegistry,
@@ -53,55 +54,42 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "http_requests",
-            "Requests answered.",
-            ["route", "method", "status"],
-            registry=self.registry,
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        self.requests = counter(
+            "http_requests", "Requests answered.", ["route", "method", "status"]
         )
-        self.duration = Histogram(
+        self.duration = histogram(
             "http_request_duration_seconds",
             "Time from a request's head to the end of its answer.",
             ["route"],
             buckets=LATENCY_BUCKETS,
-            registry=self.registry,
         )
-        self.predictions = Counter(
-            "model_predictions", "Rows predicted.", ["model"], registry=self.registry
+        self.predictions = counter("model_predictions", "Rows predicted.", ["model"])
+        self.batch_rows = histogram(
+            "model_batch_rows", "Rows predicted together.", ["model"], buckets=ROW_BUCKETS
         )
-        self.batch_rows = Histogram(
-            "model_batch_rows",
-            "Rows predicted together.",
-            ["model"],
-            buckets=ROW_BUCKETS,
-            registry=self.registry,
-        )
-        self.predict_seconds = Histogram(
+        self.predict_seconds = histogram(
             "model_predict_seconds",
             "Time that one batch took to predict.",
             ["model"],
             buckets=LATENCY_BUCKETS,
-            registry=self.registry,
         )
-        self.queued = Gauge(
+        self.queued = gauge(
             "model_queue_requests",
             "Requests waiting for the model.",
             ["model"],
             multiprocess_mode="livesum",
-            registry=self.registry,
         )
-        self.refused = Counter(
-            "model_refused",
-            "Requests that got no prediction, by reason.",
-            ["model", "reason"],
-            registry=self.registry,
+        self.refused = counter(
+            "model_refused", "Requests that got no prediction, by reason.", ["model", "reason"]
         )
-        self.info = Gauge(
+        self.info = gauge(
             "model_info",
             "The digest of the model that is served.",
             ["model", "digest"],
             multiprocess_mode="livemax",
-            registry=self.registry,
         )
 
     def exposition(self) -> bytes:
