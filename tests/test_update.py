@@ -106,6 +106,7 @@ def test_a_model_less_takes_its_files_and_its_framework_along(service: Path) -> 
             f"{PACKAGE}/serving/runtimes/sklearn_runtime.py",
             f"{PACKAGE}/serving/runtimes/sklearn_columns.py",
             f"{PACKAGE}/serving/runtimes/sklearn_shortcuts.py",
+            "tests/service/test_columns.py",
             "tests/service/test_shortcuts.py",
             "training/iris.py",
         },
