@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,14 @@ def python_of(variant: str) -> Path:
 
 def prepare_services() -> dict[str, str]:
     """Render, install and train all of them; return why some could not be, by their names."""
-    failures: dict[str, str] = {}
-    for variant in (*VARIANTS, BIG):
-        say(f"preparing {variant}")
-        try:
-            _prepare(variant)
-        except FailedError as error:
-            failures[variant] = str(error)
-            say(f"  left out: {error}")
+    variants = (*VARIANTS, BIG)
+    say(f"preparing {', '.join(variants)}")
+    # Two at a time: nothing is measured yet, and much of it is waiting for the disk.
+    with ThreadPoolExecutor(2) as pool:
+        reasons = zip(variants, pool.map(_why_not, variants), strict=True)
+    failures = {variant: reason for variant, reason in reasons if reason}
+    for variant, reason in failures.items():
+        say(f"  {variant} is left out: {reason}")
     if "service" in failures:
         sys.exit("without the default service there is nothing to compare with")
     BODIES.mkdir(parents=True, exist_ok=True)
@@ -67,6 +68,14 @@ def missing_services() -> dict[str, str]:
     }
 
 
+def _why_not(variant: str) -> str | None:
+    try:
+        _prepare(variant)
+    except FailedError as error:
+        return str(error)
+    return None
+
+
 def _prepare(variant: str) -> None:
     folder = folder_of(variant)
     models = folder / "models"
@@ -77,8 +86,11 @@ def _prepare(variant: str) -> None:
     answers.write_text(json.dumps(answers_of(variant)), encoding="utf-8")
     copier: list[str | Path] = [Path(sys.executable).with_name("copier"), "copy", "--quiet"]
     copier += ["--defaults", "--vcs-ref", "HEAD", "--data-file", answers]
-    run([*copier, ROOT, folder], ROOT)
-    run(["make", "setup"], folder)
+    # A cache of its own: copies side by side have been seen to disturb one another's.
+    run([*copier, ROOT, folder], ROOT, COPIER_CACHE_DIR=str(WORK / f"copier/{folder.name}"))
+    # What trains the models, and nothing that tests and linters need.
+    run(["uv", "lock", "--quiet"], folder)
+    run(["uv", "sync", "--quiet", "--locked", "--no-group", "dev"], folder)
     models.mkdir(exist_ok=True)
     script = "fit_big.py" if variant == BIG else "fit.py"
     run([folder / ".venv/bin/python", INSIDE / script], folder)
