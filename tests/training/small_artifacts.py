@@ -30,7 +30,9 @@ def frame() -> pd.DataFrame:
 
 def target(rows: pd.DataFrame) -> np.ndarray:
     north, high = rows["district"] == "north", rows["floor"] == 5
-    return (rows["area m2"].fillna(90) + 40 * north + 30 * high + 9 * rows["rooms"]).to_numpy()
+    price = rows["area m2"].fillna(90) + 40 * north + 30 * high + 9 * rows["rooms"]
+    found: np.ndarray = price.to_numpy()
+    return found
 
 
 if __name__ == "__main__":
