@@ -64,7 +64,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1, help="more, if others use the machine")
     parser.add_argument("--seconds", type=int, default=1, help="per load, at least one")
     parser.add_argument(
         "--peers",
@@ -118,6 +118,8 @@ def bare_us(left_out: dict[str, str]) -> dict[str, float]:
 def measure(server: Server, seconds: int) -> list[dict[str, Any]]:
     """Measure one contestant once, with all models that it has."""
     with serving(server) as running:
+        model, path = server.paths[0]
+        load(BODIES / f"{model}.{server.form}", path, 8, 1)  # warm-up
         found = list(_loads(server, running, seconds))
         memory = running.memory_mb()
     about = {"server": server.name, "peer": server.is_peer, "memory_mb": memory}
@@ -127,7 +129,6 @@ def measure(server: Server, seconds: int) -> list[dict[str, Any]]:
 def _loads(server: Server, running: Running, seconds: int) -> Iterator[dict[str, Any]]:
     for model, path in server.paths:
         bodies = BODIES / f"{model}.{server.form}"
-        load(bodies, path, 8, 1)  # warm-up
         # The second model is there for what a prediction costs, not for how it scales.
         for connections in CONNECTIONS if model == "price" else (32,):
             try:

@@ -56,7 +56,8 @@ def _paths(*models: str) -> tuple[tuple[str, str], ...]:
 
 def service(variant: str, name: str = "", workers: int = 1, **variables: str) -> Server:
     """Return a rendered service in its production environment."""
-    given = {"PORT": str(PORT), "GUNICORN_WORKERS": str(workers), **variables}
+    # No load balancer has to learn that it ends.
+    given = {"PORT": str(PORT), "GUNICORN_WORKERS": str(workers), "DRAIN_SECONDS": "0", **variables}
     return Server(
         name or variant,
         python_of(variant),

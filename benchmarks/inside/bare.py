@@ -9,7 +9,7 @@ from bench_service.ml_models import CONTRACTS
 from bench_service.serving.artifacts import open_artifact
 from bench_service.serving.sampling import draw_rows
 
-SECONDS = 1.0
+SECONDS = 0.5
 BATCH_ROWS = 1000
 
 

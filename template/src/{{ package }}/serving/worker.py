@@ -7,6 +7,7 @@ import math
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
@@ -25,6 +26,11 @@ MAX_HEAD_BYTES = 32_768
 
 # How long a connection's first request, or the rest of a head, is waited for at the end.
 FIRST_REQUEST_TENTHS = 10
+
+# libuv takes one connection in a turn of the loop from each listener, and the more there are to
+# serve the longer a turn is: the last of hundreds that come at once would wait for a second.
+# More listeners would cost whoever opens a connection for each request too much.
+LISTENERS = 4
 
 
 class Protocol(HttpToolsProtocol):
@@ -211,6 +217,11 @@ class DrainingServer(Server):
         return await super().on_tick(counter)
 
 
+def listeners_of(sockets: Iterable[socket.socket]) -> list[socket.socket]:
+    """Listen to each of *sockets* several times, to take as many connections in a turn."""
+    return [listening.dup() for listening in sockets for _ in range(LISTENERS)]
+
+
 class Worker(UvicornWorker):  # type: ignore[misc]  # it has no type information
     """Uvicorn as a Gunicorn worker, tuned: what this service does not use is off."""
 
@@ -231,7 +242,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # it has no type information
         self.config.app = self.wsgi
         self._server = DrainingServer(self.config, self.wsgi)
         self._install_sigquit_handler()
-        await self._server.serve(sockets=self.sockets)
+        await self._server.serve(sockets=listeners_of(self.sockets))
         if not self._server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
