@@ -1,10 +1,13 @@
 """Fixtures that every kind of test uses: the template as a repository, and renderings of it."""
 
 import functools
+import gc
 import os
 import shutil
+import sys
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from io import StringIO
 from pathlib import Path
 from types import CodeType
@@ -33,6 +36,20 @@ def pytest_configure() -> None:
         "GIT_COMMITTER_NAME": "Tests",
         "GIT_COMMITTER_EMAIL": "tests@example.com",
     }
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before a test is run once more, close what its first attempt left open.
+
+    The traceback holds it until then, and a warning that it was not closed would fail the second
+    attempt too, whatever became of it.
+    """
+    if getattr(item, "execution_count", 1) > 1:
+        with suppress(AttributeError):
+            del sys.last_value, sys.last_traceback
+        with warnings.catch_warnings(action="ignore"):
+            gc.collect()
 
 
 @pytest.fixture(scope="session", autouse=True)

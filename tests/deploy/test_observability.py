@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -127,13 +127,11 @@ def test_prometheus_counts_what_was_sent(server: Server, body: bytes, tmp_path: 
 
 
 def _asked(port: int, query: str) -> float:
-    """Return Prometheus' answer to a query of one value; 0 while it has none."""
+    """Return Prometheus' answer to a query of one value; 0 while it has none or still starts."""
     with suppress(OSError):
-        connection = HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("GET", f"/api/v1/query?query={quote(query)}")
-        answer = json.loads(connection.getresponse().read())
-        connection.close()
-        if result := answer.get("data", {}).get("result"):
+        # A starting Prometheus refuses the connection, and then answers 503 in words.
+        status, answer = request(port, "GET", f"/api/v1/query?query={quote(query)}")
+        if status == HTTPStatus.OK and (result := answer["data"]["result"]):
             return float(result[0]["value"][1])
     return 0
 
