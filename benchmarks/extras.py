@@ -24,7 +24,7 @@ from benchmarks.places import (
     say,
 )
 from benchmarks.servers import PEERS, Server, seed, service
-from benchmarks.services import BIG, folder_of, python_of
+from benchmarks.services import BIG, folder_of, python_of, sources_of
 
 PATIENCE_SECONDS = 1
 DESIGNS_PYTHON = PEERS / "designs/bin/python"
@@ -79,7 +79,7 @@ def _probes(seconds: int) -> dict[str, Any]:
     with serving(service("service")) as running, ThreadPoolExecutor(1) as background:
         for connections in (32, 256):
             path, bodies = "/predict/price", BODIES / "price.fields"
-            busy = background.submit(load, bodies, path, connections, seconds + 2)
+            busy = background.submit(load, bodies, path, connections, seconds + 1)
             found[str(connections)] = measured_load(
                 running, Path("/dev/null"), "/livez", 1, seconds
             )
@@ -145,7 +145,7 @@ def _big_model(_: int) -> dict[str, Any]:
     """The memory of one worker and of four with a model of some hundred megabytes."""
     found: dict[str, Any] = {}
     for workers in (1, 4):
-        server = service(BIG, workers=workers)
+        server = service(BIG, workers=workers, PYTHONPATH=sources_of(BIG))
         server = dataclasses.replace(server, paths=(("price", "/predict/big"),))
         found[str(workers)] = _weigh(server)
     (artifact,) = (folder_of(BIG) / "models").glob("big.skops")

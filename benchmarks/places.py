@@ -20,7 +20,8 @@ class FailedError(Exception):
 
 
 def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    # In one piece: threads say things too.
+    sys.stderr.write(f"{line}\n")
 
 
 def environment(**others: str) -> dict[str, str]:
@@ -34,7 +35,9 @@ def environment(**others: str) -> dict[str, str]:
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "OMP_NUM_THREADS": "1",
     }
-    kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    # Servers in production have bytecode beside their sources, whatever a developer prefers.
+    other = ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if name not in other}
     return kept | quiet | others
 
 

@@ -19,6 +19,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from benchmarks.extras import measure_extras
 from benchmarks.measuring import Running, load, measured_load, serving
 from benchmarks.places import BODIES, HERE, INSIDE, SERVER_CORE, WORK, FailedError, run, say
 from benchmarks.report import write_report
-from benchmarks.servers import PEERS_BY_NAME, Server, own_servers, peer_servers
+from benchmarks.servers import PEERS_BY_NAME, Server, install_peers, own_servers, peer_servers
 from benchmarks.services import folder_of, missing_services, prepare_services, python_of
 from benchmarks.versions import versions_of
 
@@ -40,10 +41,14 @@ def main() -> None:
     # Whoever ends the run ends the servers too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     WORK.mkdir(parents=True, exist_ok=True)
-    if chosen.keep and (BODIES / "price.fields").exists():
-        left_out = missing_services()
-    else:
-        left_out = prepare_services()
+    # Installing is waiting for the network, most of all.
+    with ThreadPoolExecutor(1) as beside:
+        installed = beside.submit(install_peers, chosen.peers)
+        if chosen.keep and (BODIES / "price.fields").exists():
+            left_out = missing_services()
+        else:
+            left_out = prepare_services()
+        left_out |= installed.result()
     servers = own_servers(left_out) + peer_servers(chosen.peers, left_out)
     began = time.monotonic()
     samples, bare = measure_rounds(servers, chosen.rounds, chosen.seconds, left_out)

@@ -239,23 +239,38 @@ PEERS_BY_NAME = {
 }
 
 
-def peer_servers(names: list[str], left_out: dict[str, str]) -> list[Server]:
-    """Install the designs and the peers that are named; note why some could not be."""
-    found: list[Server] = []
-    _link_models(PLAIN, "service")
+def install_peers(names: list[str]) -> dict[str, str]:
+    """Install the designs and the peers that are named; return why some could not be."""
+    failures = {}
     for peer in (DESIGNS, *(PEERS_BY_NAME[name] for name in names)):
-        say(f"preparing {peer.name}")
+        say(f"installing {peer.name}")
         python = PEERS / peer.name / "bin/python"
         try:
             if not python.exists():
                 run(["uv", "venv", "--quiet", "--python", sys.executable, PEERS / peer.name], WORK)
             # The latest of everything, on every run.
             install: list[str | Path] = ["uv", "pip", "install", "--quiet", "--upgrade"]
+            install.append("--compile-bytecode")
             run([*install, "--python", python, *peer.packages], WORK)
+        except FailedError as error:
+            failures[peer.name] = str(error)
+            say(f"  {peer.name} is left out: {error}")
+    return failures
+
+
+def peer_servers(names: list[str], left_out: dict[str, str]) -> list[Server]:
+    """Give what was installed its models and settings; note what could not be prepared."""
+    found: list[Server] = []
+    _link_models(PLAIN, "service")
+    for peer in (DESIGNS, *(PEERS_BY_NAME[name] for name in names)):
+        if peer.name in left_out:
+            continue
+        python = PEERS / peer.name / "bin/python"
+        try:
             peer.prepare(python)
         except FailedError as error:
             left_out[peer.name] = str(error)
-            say(f"  left out: {error}")
+            say(f"  {peer.name} is left out: {error}")
         else:
             found += peer.servers(python)
     return found

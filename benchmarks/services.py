@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -41,14 +42,20 @@ def python_of(variant: str) -> Path:
     return folder_of(variant) / ".production/bin/python"
 
 
+def sources_of(variant: str) -> str:
+    """Return the PYTHONPATH that puts a service's own code before that of its environment."""
+    return str(folder_of(variant) / "src")
+
+
 def prepare_services() -> dict[str, str]:
     """Render, install and train all of them; return why some could not be, by their names."""
-    variants = (BIG, *VARIANTS)  # what takes longest comes first
-    say(f"preparing {', '.join(variants)}")
     # Two at a time: nothing is measured yet, and much of it is waiting for the disk.
-    with ThreadPoolExecutor(2) as pool:
-        reasons = zip(variants, pool.map(_why_not, variants), strict=True)
-    failures = {variant: reason for variant, reason in reasons if reason}
+    tasks = (("service", BIG), VARIANTS[1:])
+    say(f"preparing {', '.join(variant for task in tasks for variant in task)}")
+    failures: dict[str, str] = {}
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        for found in pool.map(_prepare_all, tasks):
+            failures |= found
     for variant, reason in failures.items():
         say(f"  {variant} is left out: {reason}")
     if "service" in failures:
@@ -68,17 +75,19 @@ def missing_services() -> dict[str, str]:
     }
 
 
-def _why_not(variant: str) -> str | None:
-    try:
-        _prepare(variant)
-    except FailedError as error:
-        return str(error)
-    return None
+def _prepare_all(variants: Sequence[str]) -> dict[str, str]:
+    """Prepare one after the other; return why some could not be."""
+    failures = {}
+    for variant in variants:
+        try:
+            _prepare(variant)
+        except FailedError as error:
+            failures[variant] = str(error)
+    return failures
 
 
 def _prepare(variant: str) -> None:
     folder = folder_of(variant)
-    models = folder / "models"
     if folder.exists():
         shutil.rmtree(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -88,12 +97,22 @@ def _prepare(variant: str) -> None:
     copier += ["--defaults", "--vcs-ref", "HEAD", "--data-file", answers]
     # A cache of its own: copies side by side have been seen to disturb one another's.
     run([*copier, ROOT, folder], ROOT, COPIER_CACHE_DIR=str(WORK / f"copier/{folder.name}"))
+    (folder / "models").mkdir(exist_ok=True)
+    if variant == BIG:
+        # It needs no other packages than the default service, which comes before it.
+        for environment in (".venv", ".production"):
+            (folder / environment).symlink_to(folder_of("service") / environment)
+        fit: list[str | Path] = [folder / ".venv/bin/python", INSIDE / "fit_big.py"]
+        run(fit, folder, PYTHONPATH=sources_of(variant))
+        return
     # What trains the models, and nothing that tests and linters need.
     run(["uv", "lock", "--quiet"], folder)
     run(["uv", "sync", "--quiet", "--locked", "--no-group", "dev"], folder)
-    models.mkdir(exist_ok=True)
-    script = "fit_big.py" if variant == BIG else "fit.py"
-    run([folder / ".venv/bin/python", INSIDE / script], folder)
+    run([folder / ".venv/bin/python", INSIDE / "fit.py"], folder)
     # What the image holds, and nothing that training or tests need.
-    sync: list[str | Path] = ["uv", "sync", "--quiet", "--locked", "--no-default-groups"]
-    run([*sync, "--group", "team"], folder, UV_PROJECT_ENVIRONMENT=".production")
+    sync: list[str | Path] = ["uv", "sync", "--quiet", "--locked", "--compile-bytecode"]
+    run(
+        [*sync, "--no-default-groups", "--group", "team"],
+        folder,
+        UV_PROJECT_ENVIRONMENT=".production",
+    )
