@@ -22,6 +22,9 @@ def load(settings: Settings) -> None:
     # again, nor touch its pages, which would copy them into each worker.
     gc.collect()
     gc.freeze()
+    # Some hundred requests at once are thousands of objects, and none of them is garbage:
+    # counting them decides when the collector looks.
+    gc.set_threshold(5000)
 
 
 def adopt() -> MLModels | None:
