@@ -59,10 +59,13 @@ def _parts(_: int) -> dict[str, Any]:
 
 
 def _batches(seconds: int) -> dict[str, Any]:
-    """A thousand rows of a hundred features, one request after the other."""
+    """A thousand rows of a hundred features, one request after the other; the predict before it."""
+    script = [python_of("service"), INSIDE / "bare.py", "wide"]
+    alone = run(["taskset", "-c", SERVER_CORE, *script], folder_of("service"))
+    found: dict[str, Any] = {"bare_us": json.loads(alone)["wide"]}
     with serving(service("service")) as running:
         columns = BODIES / "wide.columns"
-        found = {"columns": measured_load(running, columns, "/predict/wide/batch", 1, seconds)}
+        found["columns"] = measured_load(running, columns, "/predict/wide/batch", 1, seconds)
         head = (BODIES / "wide.binary.head").read_text()
         headers = {"inference_header_content_length": head}
         headers["content_type"] = "application/octet-stream"

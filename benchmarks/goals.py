@@ -155,7 +155,7 @@ def _request_path(record: Record) -> list[Goal]:
 
 
 def _batches(record: Record) -> list[Goal]:
-    alone = bare(record, "wide")
+    alone = extra(record, "batches", "bare_us")
     return [
         Goal(
             f"1,000 x 100 batch / bare predict: {name}",

@@ -27,7 +27,10 @@ def record() -> dict[str, Any]:
         "rounds": 3,
         "versions": {"service": "numpy 2"},
         "bare_us": [{"price": 10.0, "price, ONNX": 1.0}, {"price": 10.0, "price, ONNX": 1.0}],
-        "extras": {"parts": {"request id and limits": 4, "metrics": 3.0}},
+        "extras": {
+            "parts": {"request id and limits": 4, "metrics": 3.0},
+            "batches": {"bare_us": 2_000.0, "binary": {"cpu_us": 2_800.0}},
+        },
         "left_out": {"ray": "does not start"},
         "samples": samples,
     }
@@ -51,6 +54,8 @@ def test_goals_are_ratios_of_what_was_measured(record: dict[str, Any]) -> None:
     assert found["(raw ASGI + bare predict) / service, ONNX"].measured == pytest.approx(0.7)
     seed = found["seed.txt / service, exact: XGBoost"]
     assert (seed.measured, seed.is_met) == (9, True)
+    batch = found["1,000 x 100 batch / bare predict: binary"]
+    assert batch.measured == pytest.approx(1.4)
 
 
 def test_a_peer_is_held_against_in_each_of_its_set_ups(record: dict[str, Any]) -> None:
