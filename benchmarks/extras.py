@@ -60,7 +60,7 @@ def _parts(_: int) -> dict[str, Any]:
 
 def _batches(seconds: int) -> dict[str, Any]:
     """A thousand rows of a hundred features, one request after the other; the predict before it."""
-    script = [python_of("service"), INSIDE / "bare.py", "wide"]
+    script: list[str | Path] = [python_of("service"), INSIDE / "bare.py", "wide"]
     alone = run(["taskset", "-c", SERVER_CORE, *script], folder_of("service"))
     found: dict[str, Any] = {"bare_us": json.loads(alone)["wide"]}
     with serving(service("service")) as running:
