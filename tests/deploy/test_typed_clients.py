@@ -23,6 +23,7 @@ PYTHON_NEEDS = ("httpx", "attrs", "mypy==2.4.0")
 TYPESCRIPT = ("openapi-typescript@7.13.0", "openapi-fetch@0.17.0", "typescript@5.9.3")
 GO = "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2"
 GO_RUNTIME = "github.com/oapi-codegen/runtime@v1.8.0"
+CSHARP = "nswag@14.7.1"
 
 Command = list[str | Path]
 Asked = dict[str, list[dict[str, Any]]]
@@ -136,5 +137,32 @@ def test_the_go_client(
     succeed(["go", "build", "-o", "client", "."], cwd=tmp_path, seconds=SECONDS)
     url = f"http://127.0.0.1:{server.port}"
     answered = succeed([tmp_path / "client", url], cwd=tmp_path, stdin=json.dumps(asked))
+
+    check(answered, expected)
+
+
+def test_the_csharp_client(
+    service: Path, server: Server, asked: Asked, expected: dict[str, list[Any]], tmp_path: Path
+) -> None:
+    """NSwag: what uses it compiles, and is answered; Mono stands for .NET."""
+    need("npm", "mono", "mcs")
+    (tmp_path / "package.json").write_text('{"private": true}')
+    install = ["npm", "install", "--silent", "--no-audit", "--no-fund", CSHARP]
+    succeed(install, cwd=tmp_path, seconds=SECONDS)
+    nswag = tmp_path / "node_modules/nswag/bin/binaries/Win"
+    generate: Command = ["mono", nswag / "NSwag.exe", "openapi2csclient"]
+    options = ["/namespace:Inference", "/className:Client"]
+    options.append("/operationGenerationMode:SingleClientFromOperationId")
+    files = [f"/input:{service / 'openapi.json'}", "/output:Client.cs"]
+    succeed([*generate, *files, *options], cwd=tmp_path, seconds=SECONDS)
+    shutil.copy(nswag / "Newtonsoft.Json.dll", tmp_path)
+
+    assemblies = ("System.Net.Http", "System.ComponentModel.DataAnnotations", "Newtonsoft.Json")
+    references = [f"-r:{name}.dll" for name in (*assemblies, "System.Runtime.Serialization")]
+    script = shutil.copy(SCRIPTS / "typed_client.cs", tmp_path)
+    compiler: Command = ["mcs", "-out:client.exe"]
+    succeed([*compiler, *references, script, "Client.cs"], cwd=tmp_path)
+    url = f"http://127.0.0.1:{server.port}"
+    answered = succeed(["mono", "client.exe", url], cwd=tmp_path, stdin=json.dumps(asked))
 
     check(answered, expected)
