@@ -24,7 +24,7 @@ from benchmarks.places import (
     say,
 )
 from benchmarks.servers import PEERS, Server, seed, service
-from benchmarks.services import BIG, folder_of, python_of, sources_of
+from benchmarks.services import BIG, folder_of, run_inside, sources_of
 
 PATIENCE_SECONDS = 1
 DESIGNS_PYTHON = PEERS / "designs/bin/python"
@@ -53,16 +53,13 @@ def measure_extras(left_out: dict[str, str], seconds: int) -> dict[str, Any]:
 
 
 def _parts(_: int) -> dict[str, Any]:
-    script = [python_of("service"), INSIDE / "parts.py", BODIES / "price.fields"]
-    answer = run(["taskset", "-c", SERVER_CORE, *script], folder_of("service"))
-    return {name: round(value, 2) for name, value in json.loads(answer).items()}
+    answer = run_inside("service", "parts.py", BODIES / "price.fields")
+    return {name: round(value, 2) for name, value in answer.items()}
 
 
 def _batches(seconds: int) -> dict[str, Any]:
     """A thousand rows of a hundred features, one request after the other; the predict before it."""
-    script: list[str | Path] = [python_of("service"), INSIDE / "bare.py", "wide"]
-    alone = run(["taskset", "-c", SERVER_CORE, *script], folder_of("service"))
-    found: dict[str, Any] = {"bare_us": json.loads(alone)["wide"]}
+    found: dict[str, Any] = {"bare_us": run_inside("service", "bare.py", "wide")["wide"]}
     with serving(service("service")) as running:
         columns = BODIES / "wide.columns"
         found["columns"] = measured_load(running, columns, "/predict/wide/batch", 1, seconds)
@@ -98,9 +95,8 @@ def slow_service() -> Server:
     shutil.copytree(folder_of("service") / "src", source)
     predictors = source / "bench_service/predictors"
     shutil.copy(INSIDE / "slow_predictor.py", predictors / "price.py")
-    server = service("service", "slow", REQUEST_TIMEOUT_SECONDS=str(PATIENCE_SECONDS))
-    given = (*server.environment, ("PYTHONPATH", str(source)))
-    return dataclasses.replace(server, environment=given)
+    timeout = str(PATIENCE_SECONDS)
+    return service("service", "slow", REQUEST_TIMEOUT_SECONDS=timeout, PYTHONPATH=str(source))
 
 
 def _overload(seconds: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.goals import Goal, Record, bare, goals_of, median, number
+from benchmarks.goals import Goal, Record, bare, extra, goals_of, median, number
 from benchmarks.versions import machine
 
 OURS, THEIRS = "#1f6f5c", "#b8c4c0"
@@ -65,7 +65,7 @@ def text_of(record: Record, goals: list[Goal]) -> list[str]:
         "The predict alone, in a loop over distinct rows, in us: XGBoost",
         f"{_cell(bare(record))} ({_cell(bare(record, 'price, ONNX'))} by ONNX Runtime), forest",
         f"{_cell(bare(record, 'forest'))} ({_cell(bare(record, 'forest, ONNX'))}), XGBoost on",
-        f"1,000 x 100 {_cell(bare(record, 'wide'))}.",
+        f"1,000 x 100 {_cell(extra(record, 'batches', 'bare_us'))}.",
         "",
         "## Once",
         "",

@@ -13,7 +13,6 @@ Examples:
 """
 
 import argparse
-import json
 import shutil
 import signal
 import sys
@@ -25,10 +24,10 @@ from typing import Any
 
 from benchmarks.extras import measure_extras
 from benchmarks.measuring import Running, load, measured_load, serving
-from benchmarks.places import BODIES, HERE, INSIDE, SERVER_CORE, WORK, FailedError, run, say
+from benchmarks.places import BODIES, HERE, WORK, FailedError, say
 from benchmarks.report import write_report
 from benchmarks.servers import PEERS_BY_NAME, Server, install_peers, own_servers, peer_servers
-from benchmarks.services import folder_of, missing_services, prepare_services, python_of
+from benchmarks.services import MODELS, missing_services, prepare_services, run_inside
 from benchmarks.versions import versions_of
 
 CONNECTIONS = (1, 32, 256)
@@ -113,9 +112,7 @@ def bare_us(left_out: dict[str, str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for variant, runtime in (("service", ""), ("service, ONNX", ", ONNX")):
         if variant not in left_out:
-            script: list[str | Path] = ["taskset", "-c", SERVER_CORE, python_of(variant)]
-            script.append(INSIDE / "bare.py")
-            alone = json.loads(run(script, folder_of(variant)))
+            alone = run_inside(variant, "bare.py", *MODELS)
             found |= {f"{model}{runtime}": spent for model, spent in alone.items()}
     return found
 

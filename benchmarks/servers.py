@@ -44,6 +44,10 @@ class Peer:
     servers: Callable[[Path], list[Server]]
     prepare: Callable[[Path], None] = lambda _: None
 
+    @property
+    def python(self) -> Path:
+        return PEERS / self.name / "bin/python"
+
 
 def _gunicorn(python: Path, app: str, worker: str, workers: int = 1) -> tuple[str | Path, ...]:
     bind = ("--bind", f"127.0.0.1:{PORT}", "--workers", str(workers))
@@ -239,19 +243,23 @@ PEERS_BY_NAME = {
 }
 
 
+def _chosen(names: list[str]) -> list[Peer]:
+    """Return the designs, which are always measured, and the peers that are named."""
+    return [DESIGNS, *(PEERS_BY_NAME[name] for name in names)]
+
+
 def install_peers(names: list[str]) -> dict[str, str]:
     """Install the designs and the peers that are named; return why some could not be."""
     failures = {}
-    for peer in (DESIGNS, *(PEERS_BY_NAME[name] for name in names)):
+    for peer in _chosen(names):
         say(f"installing {peer.name}")
-        python = PEERS / peer.name / "bin/python"
         try:
-            if not python.exists():
+            if not peer.python.exists():
                 run(["uv", "venv", "--quiet", "--python", sys.executable, PEERS / peer.name], WORK)
             # The latest of everything, on every run.
             install: list[str | Path] = ["uv", "pip", "install", "--quiet", "--upgrade"]
             install.append("--compile-bytecode")
-            run([*install, "--python", python, *peer.packages], WORK)
+            run([*install, "--python", peer.python, *peer.packages], WORK)
         except FailedError as error:
             failures[peer.name] = str(error)
             say(f"  {peer.name} is left out: {error}")
@@ -262,15 +270,12 @@ def peer_servers(names: list[str], left_out: dict[str, str]) -> list[Server]:
     """Give what was installed its models and settings; note what could not be prepared."""
     found: list[Server] = []
     _link_models(PLAIN, "service")
-    for peer in (DESIGNS, *(PEERS_BY_NAME[name] for name in names)):
-        if peer.name in left_out:
-            continue
-        python = PEERS / peer.name / "bin/python"
+    for peer in (each for each in _chosen(names) if each.name not in left_out):
         try:
-            peer.prepare(python)
+            peer.prepare(peer.python)
         except FailedError as error:
             left_out[peer.name] = str(error)
             say(f"  {peer.name} is left out: {error}")
         else:
-            found += peer.servers(python)
+            found += peer.servers(peer.python)
     return found

@@ -10,7 +10,17 @@ from typing import Any
 
 import yaml
 
-from benchmarks.places import BODIES, HERE, INSIDE, ROOT, WORK, FailedError, run, say
+from benchmarks.places import (
+    BODIES,
+    HERE,
+    INSIDE,
+    ROOT,
+    SERVER_CORE,
+    WORK,
+    FailedError,
+    run,
+    say,
+)
 
 # The folder of each; the default one first, whose environment and models the designs use.
 VARIANTS = ("service", "service, ONNX", "service, lean")
@@ -45,6 +55,12 @@ def python_of(variant: str) -> Path:
 def sources_of(variant: str) -> str:
     """Return the PYTHONPATH that puts a service's own code before that of its environment."""
     return str(folder_of(variant) / "src")
+
+
+def run_inside(variant: str, script: str, *arguments: str | Path) -> Any:
+    """Run a script in a service's production environment, where servers run; return its JSON."""
+    command = ["taskset", "-c", SERVER_CORE, python_of(variant), INSIDE / script, *arguments]
+    return json.loads(run(command, folder_of(variant)))
 
 
 def prepare_services() -> dict[str, str]:

@@ -59,6 +59,14 @@ def expected(server: Server, asked: Asked) -> dict[str, list[Any]]:
     return found
 
 
+def install(*packages: str, folder: Path) -> Path:
+    """Install packages of npm into a folder, and return where they are."""
+    (folder / "package.json").write_text('{"private": true, "type": "module"}')
+    quiet = ["--silent", "--no-audit", "--no-fund"]
+    succeed(["npm", "install", *quiet, *packages], cwd=folder, seconds=SECONDS)
+    return folder / "node_modules"
+
+
 def check(output: str, expected: dict[str, list[Any]]) -> None:
     answers = json.loads(output.splitlines()[-1])
     assert answers.keys() == {"progression", "progression, batch", "iris"}
@@ -96,11 +104,8 @@ def test_the_typescript_client(
 ) -> None:
     """openapi-typescript and openapi-fetch: tsc, strict, finds nothing, and Node is answered."""
     need("node", "npm")
-    (tmp_path / "package.json").write_text('{"private": true, "type": "module"}')
     shutil.copy(SCRIPTS / "typed_client.ts", tmp_path)
-    install = ["npm", "install", "--silent", "--no-audit", "--no-fund", *TYPESCRIPT]
-    succeed(install, cwd=tmp_path, seconds=SECONDS)
-    programs = tmp_path / "node_modules/.bin"
+    programs = install(*TYPESCRIPT, folder=tmp_path) / ".bin"
     description: Command = ["--default-non-nullable", "false", service / "openapi.json"]
     succeed([programs / "openapi-typescript", *description, "-o", "api.d.ts"], cwd=tmp_path)
     (tmp_path / "globals.d.ts").write_text("declare const process: { argv: string[] };\n")
@@ -146,10 +151,7 @@ def test_the_csharp_client(
 ) -> None:
     """NSwag: what uses it compiles, and is answered; Mono stands for .NET."""
     need("npm", "mono", "mcs")
-    (tmp_path / "package.json").write_text('{"private": true}')
-    install = ["npm", "install", "--silent", "--no-audit", "--no-fund", CSHARP]
-    succeed(install, cwd=tmp_path, seconds=SECONDS)
-    nswag = tmp_path / "node_modules/nswag/bin/binaries/Win"
+    nswag = install(CSHARP, folder=tmp_path) / "nswag/bin/binaries/Win"
     generate: Command = ["mono", nswag / "NSwag.exe", "openapi2csclient"]
     options = ["/namespace:Inference", "/className:Client"]
     options.append("/operationGenerationMode:SingleClientFromOperationId")

@@ -22,8 +22,8 @@ def load(settings: Settings) -> None:
     # again, nor touch its pages, which would copy them into each worker.
     gc.collect()
     gc.freeze()
-    # Some hundred requests at once are thousands of objects, and none of them is garbage:
-    # counting them decides when the collector looks.
+    # Hundreds of requests at once are thousands of objects, and none of them is garbage: by the
+    # default threshold the collector would look through them several times a turn of the loop.
     gc.set_threshold(5000)
 
 
